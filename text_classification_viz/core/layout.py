@@ -1,0 +1,40 @@
+"""What the two layout methods share: the check of their input, and their progress in the log."""
+
+import io
+import logging
+
+import numpy as np
+
+from text_classification_viz.core.errors import InputError
+from text_classification_viz.core.neighbors import Neighbors
+
+MIN_ROWS = 8  # spectral and PCA starts need a few rows more than they have axes
+
+
+def check_layout_input(asset: str, vectors: np.ndarray, neighbors: Neighbors, n_components: int) -> None:
+    """Raise InputError unless a layout of `n_components` axes can be made of these rows."""
+    if n_components not in (2, 3):
+        raise InputError(f"{asset}: n_components: expected 2 or 3, found {n_components}")
+    if len(vectors) < MIN_ROWS:
+        raise InputError(
+            f"{asset}: expected at least {MIN_ROWS} rows to lay out, found {len(vectors)}; "
+            "use a larger train_set or a larger sample"
+        )
+    if len(neighbors.rows) != len(vectors):
+        raise InputError(
+            f"{asset}: expected neighbours for each of the {len(vectors):,} rows, found them for "
+            f"{len(neighbors.rows):,}; materialize nearest_neighbors again"
+        )
+
+
+class LogStream(io.TextIOBase):
+    """A text stream that passes each line on to a log, for libraries that print their progress."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+
+    def write(self, text: str) -> int:
+        """Log `text` unless it is only white space and carriage returns."""
+        if line := text.strip():
+            self._log.info(line)
+        return len(text)

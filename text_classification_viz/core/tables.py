@@ -1,0 +1,73 @@
+"""The columns of every published table: names, types and order are a contract with consumers.
+
+Belongs here: schemas, and nothing that computes. A change of a schema is a change of the contract and shows
+in review as a change of this file.
+"""
+
+import pyarrow as pa
+
+TRAIN = pa.schema(
+    [
+        pa.field("id", pa.int64(), nullable=False),
+        pa.field("category", pa.string(), nullable=False),
+        pa.field("class_label", pa.string(), nullable=False),
+        pa.field("headline", pa.string()),
+        pa.field("short_description", pa.string()),
+        pa.field("embedding_row", pa.int64(), nullable=False),
+    ]
+)
+
+OUTLIER_KINDS = (
+    "mislabelled",
+    "contested",
+    "ambiguous",
+    "atypical",
+    "near_duplicate",
+    "uninformative",
+    "none",
+)
+
+EVIDENCE_NEIGHBORS = 5
+
+OUTLIER_REPORT = pa.schema(
+    [
+        pa.field("id", pa.int64(), nullable=False),
+        pa.field("rank", pa.int32(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("score", pa.float32(), nullable=False),
+        pa.field("class_label", pa.string(), nullable=False),
+        pa.field("suggested_label", pa.string()),
+        pa.field("candidate_labels", pa.list_(pa.string()), nullable=False),
+        pa.field("neighbor_ids", pa.list_(pa.int64()), nullable=False),
+        pa.field("neighbor_labels", pa.list_(pa.string()), nullable=False),
+        pa.field("neighbor_similarities", pa.list_(pa.float32()), nullable=False),
+        pa.field("duplicate_of", pa.int64()),
+        pa.field("label_conflict", pa.bool_(), nullable=False),
+        pa.field("headline", pa.string()),
+        pa.field("short_description", pa.string()),
+        pa.field("reviewed", pa.bool_(), nullable=False),
+    ]
+)
+
+
+def nearest_neighbors_schema(n_neighbors: int) -> pa.Schema:
+    """Schema of `nearest_neighbors` for `n_neighbors` neighbours a row (self excluded, nearest first)."""
+    return pa.schema(
+        [
+            pa.field("embedding_row", pa.int64(), nullable=False),
+            pa.field("neighbors", pa.list_(pa.int32(), n_neighbors), nullable=False),
+            pa.field("similarities", pa.list_(pa.float32(), n_neighbors), nullable=False),
+        ]
+    )
+
+
+def projection_schema(n_components: int) -> pa.Schema:
+    """Schema of a projection of `n_components` (2 or 3) dimensions."""
+    axes = [pa.field(axis, pa.float32(), nullable=False) for axis in "xyz"[:n_components]]
+    return pa.schema(
+        [
+            pa.field("id", pa.int64(), nullable=False),
+            pa.field("class_label", pa.string(), nullable=False),
+            *axes,
+        ]
+    )
