@@ -1,0 +1,136 @@
+"""How labels go wrong, and how likely each given label is wrong.
+
+Belongs here: the class probabilities with and without trust in the given labels, and the transition from true to
+given classes, fitted together by EM.
+"""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from text_classification_viz.core.outliers.regression import fit_softmax, linear, log_softmax, sigmoid
+from text_classification_viz.core.outliers.ridge import one_hot
+
+ROUNDS = 20  # of EM; half as many leave average precision .01 to .03 lower under confusable noise
+HELD_ROUNDS = 2  # first rounds that keep the transition, until the regression has let go of the given labels
+REFIT_ITERATIONS = 8  # of L-BFGS in each round, from the last round's weights
+# Weight of uniform noise beside the fitted transition: a mistake of a kind seen nowhere else is possible too.
+# Measured on news with 5 to 20 % of the labels changed: from 0.15 to 0.5 average precision gains .01 to .02 on
+# uniform and instance-dependent noise and loses .02 to .03 on confusable noise, where there is most to spare.
+UNIFORM_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class NoiseModel:
+    """Class probabilities of n rows in K classes, and what the given labels are worth.
+
+    Attributes
+    ----------
+    given_probabilities
+        P (n, K): how likely each row is *given* each label; a regression on the labels as they are.
+    true_probabilities
+        Pi (n, K): how likely each row *belongs* to each class; a regression on labels that the noise model
+        has corrected.
+    transition
+        T (K, K): share of the rows of the true class (row) that are given a label (column). Rows sum to 1.
+    wrong_log_odds
+        Log-odds that the given label is wrong, (n,).
+    """
+
+    given_probabilities: np.ndarray
+    true_probabilities: np.ndarray
+    transition: np.ndarray
+    wrong_log_odds: np.ndarray
+
+    @property
+    def wrong_probabilities(self) -> np.ndarray:
+        """How likely each given label is wrong, (n,). It orders rows well; it is not calibrated."""
+        return sigmoid(self.wrong_log_odds)
+
+
+def fit_noise_model(
+    features: np.ndarray,
+    labels: np.ndarray,
+    n_classes: int,
+    *,
+    log: logging.Logger = logging.getLogger(__name__),
+) -> NoiseModel:
+    """Fit class probabilities and noise transition to rows that each are described by the others.
+
+    Expectation: a row's true class is distributed as Pi[i, c] T[c, y_i]. Maximisation: T from the expected
+    counts, one added to each so that no transition is impossible; Pi by regression on the expectation
+    (Dawid and Skene, 1979, with one annotator and a regression for the prior).
+
+    Where EM starts decides where it ends, since "the labels are right and the classes overlap" explains any
+    labels as well as noise does. Started near the identity it expects half of the wrong labels at 10 %
+    confusable noise and a sixth at 20 %; started from the transition among confidently classified rows, nearly
+    all, and average precision at 20 % rises from .74 to .91.
+
+    Parameters
+    ----------
+    features
+        (n, c), standardised, none of which knows the row's own label.
+    labels
+        Given labels, (n,), integers below `n_classes`.
+    """
+    if n_classes == 1:
+        certain = np.ones((len(labels), 1))
+        return NoiseModel(certain, certain, np.ones((1, 1)), np.full(len(labels), -np.inf))
+
+    given = one_hot(labels, n_classes)
+    weights = fit_softmax(features, given)
+    log_given = log_true = log_softmax(linear(features, weights))
+    transition = _confident_transition(np.exp(log_given), labels)
+    for step in range(ROUNDS):
+        posterior = np.exp(log_softmax(log_true + np.log(transition[:, labels].T)))
+        if step >= HELD_ROUNDS:
+            transition = _transition(posterior.T @ given)
+        weights = fit_softmax(features, posterior, iterations=REFIT_ITERATIONS, start=weights)
+        log_true = log_softmax(linear(features, weights))
+        if (step + 1) % 5 == 0:
+            log.info(f"noise model: round {step + 1} of {ROUNDS}")
+    true = np.exp(log_true)
+
+    blended = (1 - UNIFORM_SHARE) * transition + UNIFORM_SHARE * _uniform_noise(transition, true.mean(axis=0))
+    return NoiseModel(np.exp(log_given), true, transition, _wrong_log_odds(log_true, blended, labels))
+
+
+def _transition(counts: np.ndarray) -> np.ndarray:
+    """Rows of `counts` (K, K), one added to each, as shares."""
+    return (counts + 1) / (counts + 1).sum(axis=1, keepdims=True)
+
+
+def _confident_transition(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Transition among the rows that are confidently of one class (confident learning; Northcutt et al., 2021).
+
+    A row is confidently of a class if it is as likely of it as the rows with that label are in the mean. Counts
+    are scaled so that each given label is as frequent as it is among all rows.
+    """
+    n_classes = probabilities.shape[1]
+    label_counts = np.bincount(labels, minlength=n_classes)
+    own = probabilities[np.arange(len(labels)), labels]
+    thresholds = np.bincount(labels, weights=own, minlength=n_classes) / label_counts
+    confident = np.where(probabilities >= thresholds, probabilities, -1)
+    kept = confident.max(axis=1) >= 0
+    counts = np.zeros((n_classes, n_classes))
+    np.add.at(counts, (confident[kept].argmax(axis=1), labels[kept]), 1)
+    return _transition(counts * label_counts / np.maximum(counts.sum(axis=0), 1))
+
+
+def _uniform_noise(transition: np.ndarray, class_shares: np.ndarray) -> np.ndarray:
+    """Transition with the same mean rate of wrong labels, alike for all pairs of classes."""
+    n_classes = len(transition)
+    rate = float(class_shares @ (1 - np.diag(transition)))
+    return np.where(np.eye(n_classes, dtype=bool), 1 - rate, rate / (n_classes - 1))
+
+
+def _wrong_log_odds(log_true: np.ndarray, transition: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Log-odds of "some other class and this label" to "this class and this label", without cancellation."""
+    from scipy.special import logsumexp
+
+    joint = log_true + np.log(transition[:, labels].T)
+    given = np.arange(len(labels)), labels
+    right = joint[given]
+    joint[given] = -np.inf
+    return logsumexp(joint, axis=1) - right

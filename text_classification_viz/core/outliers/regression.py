@@ -1,0 +1,114 @@
+"""Logistic regression on standardised features: one class of K (softmax), or each class by itself (sigmoids).
+
+Belongs here: scaling, the two fits and their predictions. What is regressed on what stands with its user.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+# Weight of half the squared coefficients beside the mean loss. Few rows or many classes overfit without it.
+L2 = 1e-3
+ITERATIONS = 60  # of L-BFGS, at most; scores have settled by then
+
+_Loss = Callable[[np.ndarray], tuple[float, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Standardizer:
+    """Mean and standard deviation of feature columns; a column that never varies becomes 0."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def fit(cls, features: np.ndarray) -> "Standardizer":
+        """Measure the columns of `features` (n, c)."""
+        deviation = features.std(axis=0)
+        # A constant column keeps a deviation of rounding size, which must not be blown up to 1.
+        return cls(features.mean(axis=0), np.where(deviation > 1e-9, deviation, np.inf))
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """Standardise `features` (m, c)."""
+        return (features - self.mean) / self.scale
+
+
+def fit_softmax(
+    features: np.ndarray,
+    targets: np.ndarray,
+    *,
+    iterations: int = ITERATIONS,
+    start: np.ndarray | None = None,
+) -> np.ndarray:
+    """Fit a multinomial logistic regression.
+
+    Parameters
+    ----------
+    features
+        (n, c), standardised.
+    targets
+        Class probabilities, (n, K), each row with the sum 1; one-hot for hard labels.
+    iterations
+        L-BFGS iterations, at most.
+    start
+        Weights to start from, as returned; zeros if None.
+
+    Returns
+    -------
+    numpy.ndarray
+        Weights (c + 1, K). The last row is the intercept, which is not penalised.
+    """
+
+    def loss(scores: np.ndarray) -> tuple[float, np.ndarray]:
+        log_probabilities = log_softmax(scores)
+        return -float((targets * log_probabilities).sum()), np.exp(log_probabilities)
+
+    return _minimize(loss, features, targets, iterations, start)
+
+
+def fit_sigmoids(features: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Fit one binary logistic regression for each class; `targets` (n, K) are 0 or 1. Weights (c + 1, K)."""
+
+    def loss(scores: np.ndarray) -> tuple[float, np.ndarray]:
+        return float((np.logaddexp(0, scores) - targets * scores).sum()), sigmoid(scores)
+
+    return _minimize(loss, features, targets, ITERATIONS, None)
+
+
+def linear(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Scores before softmax or sigmoid, (n, K)."""
+    return features @ weights[:-1] + weights[-1]
+
+
+def log_softmax(scores: np.ndarray) -> np.ndarray:
+    """Logarithm of the class probabilities, row by row."""
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def sigmoid(scores: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-scores)), which cannot overflow in this form."""
+    return (1 + np.tanh(scores / 2)) / 2
+
+
+def _minimize(
+    loss: _Loss, features: np.ndarray, targets: np.ndarray, iterations: int, start: np.ndarray | None
+) -> np.ndarray:
+    """Minimise the mean loss and the penalty; both losses have the gradient prediction - target."""
+    from scipy.optimize import minimize
+
+    n_rows, n_columns = features.shape
+    shape = n_columns + 1, targets.shape[1]
+
+    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        weights = flat.reshape(shape)
+        total, predictions = loss(linear(features, weights))
+        residuals = (predictions - targets) / n_rows
+        penalty = L2 / 2 * float((weights[:-1] ** 2).sum())
+        gradient = np.vstack([features.T @ residuals + L2 * weights[:-1], residuals.sum(axis=0)])
+        return total / n_rows + penalty, gradient.ravel()
+
+    initial = np.zeros(shape) if start is None else start
+    options = {"maxiter": iterations}
+    return minimize(objective, initial.ravel(), jac=True, method="L-BFGS-B", options=options).x.reshape(shape)
