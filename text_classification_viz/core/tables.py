@@ -50,6 +50,32 @@ OUTLIER_REPORT = pa.schema(
 )
 
 
+DESCRIPTIONS = {
+    "id": "Upstream's id of the row.",
+    "category": "Class id, as upstream has it.",
+    "class_label": "What the class is called.",
+    "headline": "Text of the row; may be missing.",
+    "short_description": "Text of the row; may be missing.",
+    "embedding_row": "Row of train_vectors that holds the row's vector.",
+    "neighbors": "embedding_row of the nearest neighbours, nearest first, the row itself excluded.",
+    "similarities": "Cosine similarity of each neighbour.",
+    "x": "Coordinate on the map; only distances mean something.",
+    "y": "Coordinate on the map.",
+    "z": "Coordinate on the map.",
+    "rank": "1 is the row to look at first.",
+    "kind": "Why the row is listed: " + ", ".join(OUTLIER_KINDS) + ".",
+    "score": "P(the label is wrong) under the noise model. It orders rows; it is not calibrated.",
+    "suggested_label": "Likeliest other label, where the kind questions the given one.",
+    "candidate_labels": "Labels that the row may well have, likeliest first.",
+    "neighbor_ids": "ids of the nearest neighbours, nearest first.",
+    "neighbor_labels": "Their labels.",
+    "neighbor_similarities": "Their cosine similarities.",
+    "duplicate_of": "id of the row that this one is a near duplicate of.",
+    "label_conflict": "Near duplicates of the row carry another label.",
+    "reviewed": "Somebody has decided on the row.",
+}
+
+
 def nearest_neighbors_schema(n_neighbors: int) -> pa.Schema:
     """Schema of `nearest_neighbors` for `n_neighbors` neighbours a row (self excluded, nearest first)."""
     return pa.schema(

@@ -1,0 +1,66 @@
+"""What starts runs: the job, the weekly schedule and the sensor on upstream's files."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+
+from text_classification_viz.assets.upstream import UPSTREAM_KEYS
+from text_classification_viz.core.errors import InputError
+from text_classification_viz.storage.upstream_files import find_upstream_file, hash_file
+from text_classification_viz.storage.upstream_io_manager import UpstreamIOManager
+
+WEEKLY = "0 6 * * 1"
+
+visualization_job = dg.define_asset_job(
+    "visualization_job",
+    selection=dg.AssetSelection.groups("visualization"),
+    description="All tables, maps, logs and the outlier report, from the upstream files as they are.",
+)
+
+visualization_schedule = dg.ScheduleDefinition(
+    name="visualization_schedule",
+    job=visualization_job,
+    cron_schedule=os.environ.get("VISUALIZATION_CRON") or WEEKLY,
+    description="Weekly, on Monday at six, unless VISUALIZATION_CRON says otherwise.",
+)
+
+
+@dg.sensor(
+    job=visualization_job,
+    minimum_interval_seconds=60,
+    description="Starts visualization_job when the contents of an upstream file have changed.",
+)
+def upstream_sensor(
+    context: dg.SensorEvaluationContext, upstream_io_manager: dg.ResourceParam[UpstreamIOManager]
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Compare the files' hashes with those of the last run that was started.
+
+    The cursor holds the stamp (size and time of change) and the hash of each file, so that files are read
+    only when their stamp has changed.
+    """
+    storage = Path(upstream_io_manager.storage)
+    known = json.loads(context.cursor) if context.cursor else {}
+    seen = {}
+    for key in UPSTREAM_KEYS:
+        try:
+            path = find_upstream_file(storage, key)
+            stat = path.stat()
+            stamp = [path.name, stat.st_size, stat.st_mtime_ns]
+            last = known.get(key, {})
+            sha256 = last["sha256"] if last.get("stamp") == stamp else hash_file(path)
+        except (InputError, OSError) as error:
+            yield dg.SkipReason(str(error))
+            return
+        seen[key] = {"stamp": stamp, "sha256": sha256}
+    context.update_cursor(json.dumps(seen, sort_keys=True))
+    changed = [key for key in UPSTREAM_KEYS if known.get(key, {}).get("sha256") != seen[key]["sha256"]]
+    if not changed:
+        yield dg.SkipReason("The upstream files are those of the last run.")
+        return
+    # The stamps belong to the run key: files that return to an earlier content are to be run again.
+    run_key = hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
+    yield dg.RunRequest(run_key=run_key, tags={"changed_upstream": ", ".join(changed)})

@@ -1,0 +1,87 @@
+"""Asset checks of published results: what a consumer may rely on, whatever the settings were."""
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from text_classification_viz.core.neighbors import Neighbors, measure_recall
+
+LOW_RECALL = 0.98
+
+
+@dg.asset_check(
+    asset="nearest_neighbors",
+    additional_ins={"train_vectors": dg.AssetIn()},
+    description=f"The search finds at least {LOW_RECALL:.0%} of the true nearest neighbours.",
+)
+def recall_is_high(nearest_neighbors: pa.Table, train_vectors: np.ndarray) -> dg.AssetCheckResult:
+    """Warn where the search misses too many neighbours."""
+    recall = measure_recall(train_vectors, Neighbors.from_table(nearest_neighbors))
+    return dg.AssetCheckResult(
+        passed=recall >= LOW_RECALL, severity=dg.AssetCheckSeverity.WARN, metadata={"recall": recall}
+    )
+
+
+def _check_map(projection: pa.Table, train_df: pa.Table) -> dg.AssetCheckResult:
+    rows = pc.index_in(projection["id"], train_df["id"])
+    unknown = rows.null_count
+    repeated = len(rows) - pc.count_distinct(projection["id"]).as_py()
+    labels = train_df["class_label"].take(rows.combine_chunks())
+    relabelled = pc.sum(pc.not_equal(labels, projection["class_label"])).as_py() or 0
+    axes = [projection[axis].to_numpy() for axis in projection.column_names[2:]]
+    astray = int((~np.isfinite(axes)).any(axis=0).sum())
+    found = {
+        "unknown_ids": unknown,
+        "repeated_ids": repeated,
+        "other_labels": relabelled,
+        "not_finite": astray,
+    }
+    return dg.AssetCheckResult(passed=not any(found.values()), metadata=found)
+
+
+PLACES_TRAINING_ROWS = "Each id is one of train_df, once and with its label, at finite coordinates."
+
+
+@dg.asset_check(
+    asset="umap_projection",
+    additional_ins={"train_df": dg.AssetIn()},
+    description=PLACES_TRAINING_ROWS,
+)
+def umap_places_training_rows(umap_projection: pa.Table, train_df: pa.Table) -> dg.AssetCheckResult:
+    """Compare the UMAP map with the training set."""
+    return _check_map(umap_projection, train_df)
+
+
+@dg.asset_check(
+    asset="tsne_projection",
+    additional_ins={"train_df": dg.AssetIn()},
+    description=PLACES_TRAINING_ROWS,
+)
+def tsne_places_training_rows(tsne_projection: pa.Table, train_df: pa.Table) -> dg.AssetCheckResult:
+    """Compare the t-SNE map with the training set."""
+    return _check_map(tsne_projection, train_df)
+
+
+@dg.asset_check(
+    asset="outlier_report",
+    additional_ins={"train_df": dg.AssetIn()},
+    description="One row for each row of train_df, ranked 1 to n with no rank twice.",
+)
+def report_ranks_every_row(outlier_report: pa.Table, train_df: pa.Table) -> dg.AssetCheckResult:
+    """Compare ids and ranks with the training set's."""
+    ids = np.sort(outlier_report["id"].to_numpy())
+    ranks = np.sort(outlier_report["rank"].to_numpy())
+    same_ids = np.array_equal(ids, np.sort(train_df["id"].to_numpy()))
+    all_ranks = np.array_equal(ranks, np.arange(1, train_df.num_rows + 1))
+    return dg.AssetCheckResult(
+        passed=same_ids and all_ranks, metadata={"ids_match": same_ids, "ranks_are_1_to_n": all_ranks}
+    )
+
+
+asset_checks = [
+    recall_is_high,
+    umap_places_training_rows,
+    tsne_places_training_rows,
+    report_ranks_every_row,
+]

@@ -1,0 +1,159 @@
+"""The IO manager that publishes our tables and arrays, and reads them back, with where they came from.
+
+Belongs here: file forms and lineage. Columns are the business of `core.tables`.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import Field, PrivateAttr
+
+from text_classification_viz.core.errors import InputError
+from text_classification_viz.core.tables import DESCRIPTIONS
+from text_classification_viz.storage.failures import clear_failures
+from text_classification_viz.storage.publishing import published_file
+
+UPSTREAM_SHA256 = "upstream_sha256"
+Lineage = dict[str, Any]
+
+
+class ResultsIOManager(dg.ConfigurableIOManager):
+    """Arrow tables as `<asset>.parquet`, NumPy arrays as `<asset>.npy`, each published atomically.
+
+    Every file carries its lineage: code version, config, and the SHA-256 of each upstream file that it came
+    from, which a stage takes over from its inputs. Inputs that came from different upstream files are
+    refused. In Parquet the lineage is in the file's metadata; in `.npy` it follows as a second array of JSON
+    bytes, which numpy.load ignores.
+    """
+
+    folder: str = Field(description="Folder of the published results.")
+    # by (run id, step key), then by upstream key: the hash, and the input of the step that it was first seen in
+    _loaded: dict[tuple[str, str], dict[str, tuple[str, str]]] = PrivateAttr(default_factory=dict)
+
+    def handle_output(self, context: dg.OutputContext, obj: pa.Table | np.ndarray) -> None:
+        """Publish `obj` and record row count, columns, path and lineage in the catalogue."""
+        step = context.step_context
+        hashes = self._hashes(context)
+        lineage: Lineage = {
+            "code_version": context.asset_spec.code_version,
+            "config": step.op_config or {},
+            UPSTREAM_SHA256: hashes,
+        }
+        name = context.asset_key.to_user_string()
+        path = Path(self.folder) / f"{name}{'.parquet' if isinstance(obj, pa.Table) else '.npy'}"
+        with published_file(path) as file:
+            if isinstance(obj, pa.Table):
+                _write_parquet(obj, lineage, file)
+            else:
+                _write_npy(obj, lineage, file)
+        metadata: dict[str, Any] = {
+            "path": dg.MetadataValue.path(str(path)),
+            "dagster/row_count": len(obj),
+            UPSTREAM_SHA256: dg.MetadataValue.json(hashes),
+        }
+        if isinstance(obj, pa.Table):
+            metadata["dagster/column_schema"] = _column_schema(obj.schema)
+        context.add_output_metadata(metadata)
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame | pa.Table | np.ndarray:
+        """Read a result: an array memory-mapped, a table as the Arrow table or DataFrame that is asked for."""
+        name = context.asset_key.to_user_string()
+        with clear_failures():
+            value, lineage = read_result(Path(self.folder), name)
+            if context.has_input_name:  # load_asset_value, outside a step, has none
+                self._inherit(_step_of(context), name, lineage[UPSTREAM_SHA256])
+        if isinstance(value, np.ndarray) or context.dagster_type.typing_type is pa.Table:
+            return value
+        return value.to_pandas()
+
+    def _hashes(self, context: dg.OutputContext) -> dict[str, str]:
+        """Those of the step's inputs; the gate, which reads upstream itself, states them in its metadata."""
+        stated: Any = context.output_metadata.get(UPSTREAM_SHA256)
+        if stated:
+            return stated.data
+        return {key: sha256 for key, (sha256, _) in self._loaded.get(_step_of(context), {}).items()}
+
+    def _inherit(self, step: tuple[str, str], name: str, hashes: dict[str, str]) -> None:
+        inherited = self._loaded.setdefault(step, {})
+        for key, sha256 in hashes.items():
+            first_sha256, first_name = inherited.setdefault(key, (sha256, name))
+            if first_sha256 != sha256:
+                raise InputError(
+                    f"{name} and {first_name}: expected both to come from the same {key}, found SHA-256 "
+                    f"{sha256[:12]} and {first_sha256[:12]}; materialize the older of the two again, or wait for "
+                    "the run that is about to"
+                )
+
+
+def read_result(folder: Path, name: str) -> tuple[pa.Table | np.ndarray, Lineage]:
+    """Read the published result `name` and its lineage.
+
+    Returns
+    -------
+    pyarrow.Table or numpy.memmap
+        The value.
+    dict
+        `code_version`, `config`, and `upstream_sha256` by upstream key.
+
+    Raises
+    ------
+    InputError
+        There is no such result yet.
+    """
+    parquet, npy = folder / f"{name}.parquet", folder / f"{name}.npy"
+    if parquet.exists():
+        table = pq.read_table(parquet)
+        stored = table.schema.metadata
+        lineage = {key: json.loads(stored[key.encode()]) for key in ("code_version", "config", UPSTREAM_SHA256)}
+        return table.replace_schema_metadata(), lineage
+    if npy.exists():
+        # One open file for both parts, so that a result published in between cannot mix with this one.
+        with npy.open("rb") as file:
+            array = _map_npy(file)
+            return array, json.loads(np.load(file, allow_pickle=False).tobytes())
+    raise InputError(f"{parquet}: expected the published {name}, found no file; materialize {name} first")
+
+
+def _write_parquet(table: pa.Table, lineage: Lineage, file: BinaryIO) -> None:
+    stored = {key: json.dumps(value, sort_keys=True) for key, value in lineage.items()}
+    pq.write_table(table.replace_schema_metadata(stored), file)
+
+
+def _write_npy(array: np.ndarray, lineage: Lineage, file: BinaryIO) -> None:
+    np.save(file, array, allow_pickle=False)
+    np.save(file, np.frombuffer(json.dumps(lineage, sort_keys=True).encode(), np.uint8), allow_pickle=False)
+
+
+def _map_npy(file: BinaryIO) -> np.memmap:
+    """Map the first array of an open `.npy` file read-only, and leave the file at what follows it."""
+    np.lib.format.read_magic(file)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    start = file.tell()
+    array = np.memmap(file, dtype=dtype, mode="r", offset=start, shape=shape)
+    file.seek(start + array.nbytes)
+    return array
+
+
+def _column_schema(schema: pa.Schema) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                field.name,
+                str(field.type),
+                description=DESCRIPTIONS.get(field.name),
+                constraints=dg.TableColumnConstraints(nullable=field.nullable),
+            )
+            for field in schema
+        ]
+    )
+
+
+def _step_of(context: dg.InputContext | dg.OutputContext) -> tuple[str, str]:
+    step = context.step_context
+    return step.run_id, step.step.key

@@ -1,0 +1,42 @@
+"""The input IO manager through which the assets of the upstream project are read, and never written."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from text_classification_viz.storage.failures import clear_failures
+from text_classification_viz.storage.upstream_files import (
+    read_label_transform,
+    read_train_embeddings,
+    read_train_set,
+)
+
+UPSTREAM_CLASS = "text_classification.transforms.LabelTransform"
+
+
+class UpstreamIOManager(dg.ConfigurableIOManager):
+    """Reads `train_set`, `train_embeddings` and `label_transform` as data; a pickle is never unpickled."""
+
+    storage: str = Field(description="Folder that holds upstream's files, one per asset key.")
+    label_transform_class: str = Field(
+        default=UPSTREAM_CLASS,
+        description="Dotted name that the pickle of label_transform gives its class.",
+    )
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """Read the file of the asset key into the type of the same name in `core.upstream`."""
+        storage = Path(self.storage)
+        readers: dict[str, Callable[[], Any]] = {
+            "train_set": lambda: read_train_set(storage),
+            "train_embeddings": lambda: read_train_embeddings(storage),
+            "label_transform": lambda: read_label_transform(storage, self.label_transform_class),
+        }
+        with clear_failures():
+            return readers[context.asset_key.to_user_string()]()
+
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        """Refuse: upstream's files are upstream's."""
+        raise NotImplementedError(f"{context.asset_key.to_user_string()} is read only; upstream writes it")
