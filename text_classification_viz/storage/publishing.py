@@ -3,6 +3,7 @@
 Belongs here: how bytes appear at a path. What the bytes mean is the callers' business.
 """
 
+import errno
 import fcntl
 import os
 import shutil
@@ -46,7 +47,14 @@ def published_folder(path: Path) -> Iterator[Path]:
 
     It is filled in a staging folder beside the parent of `path`, so that whoever watches the parent never
     sees it half full.
+
+    Raises
+    ------
+    FileExistsError
+        There is something at `path` already; it stays as it is.
     """
+    if path.exists():  # a rename would replace an empty folder without a word
+        raise FileExistsError(errno.EEXIST, "expected a new folder, found one that exists", str(path))
     staging = path.parent.parent / STAGING
     staging.mkdir(parents=True, exist_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -111,7 +111,7 @@ def read_result(folder: Path, name: str) -> tuple[pa.Table | np.ndarray, Lineage
         table = pq.read_table(parquet)
         stored = table.schema.metadata
         lineage = {key: json.loads(stored[key.encode()]) for key in ("code_version", "config", UPSTREAM_SHA256)}
-        return table.replace_schema_metadata(), lineage
+        return table, lineage
     if npy.exists():
         # One open file for both parts, so that a result published in between cannot mix with this one.
         with npy.open("rb") as file:

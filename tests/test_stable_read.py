@@ -1,0 +1,125 @@
+"""A file that is written while it is read: read again until it stays, or refused."""
+
+import logging
+import pickle
+import threading
+from hashlib import sha256
+
+import pytest
+from genuine_pickles import ROWS
+
+from text_classification_viz.core.errors import InputError
+from text_classification_viz.storage.stable_read import UpstreamFile, read_stable
+from text_classification_viz.storage.upstream_files import read_train_set
+
+REMEDY = "make it again"
+
+
+def read_with(path, meanwhile, **options):
+    """Read a file whole; `meanwhile` runs in the middle of each attempt and is told its number."""
+    attempts = []
+
+    def parse(file: UpstreamFile) -> bytes:
+        start = file.read(5)
+        attempts.append(None)
+        meanwhile(len(attempts))
+        return start + file.read()
+
+    value, source = read_stable(path, parse, remedy=REMEDY, **options)
+    return value, source, len(attempts)
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "value"
+    path.write_bytes(b"before" * 10)
+    return path
+
+
+def test_a_file_that_stays_is_read_once(path):
+    value, source, n_attempts = read_with(path, lambda attempt: None)
+    assert value == b"before" * 10
+    assert source.sha256 == sha256(value).hexdigest()
+    assert n_attempts == 1
+
+
+@pytest.mark.parametrize("new", [b"after", b"AFTER!" * 10, b"longer " * 100_000])
+def test_a_file_rewritten_in_place_is_read_again(path, caplog, new):
+    def rewrite_once(attempt):
+        if attempt == 1:
+            path.write_bytes(new)
+
+    caplog.set_level(logging.INFO)
+    value, source, n_attempts = read_with(path, rewrite_once)
+    assert value == new
+    assert source.sha256 == sha256(new).hexdigest()
+    assert n_attempts == 2
+    assert f"{path} is being written; reading it again" in caplog.text
+
+
+def test_a_file_that_was_replaced_is_read_again(path):
+    def replace_once(attempt):
+        if attempt == 1:
+            (path.parent / "new").write_bytes(b"after.")
+            (path.parent / "new").replace(path)
+
+    value, _, n_attempts = read_with(path, replace_once)
+    assert (value, n_attempts) == (b"after.", 2)
+
+
+def test_a_file_that_goes_on_changing_is_refused(path):
+    with pytest.raises(
+        InputError, match=r"value: expected a file that stays.*went on changing for 0\.2 s; wait until"
+    ):
+        read_with(path, lambda attempt: path.write_bytes(b"x" * attempt), retry_for_s=0.2)
+
+
+def test_what_is_added_after_opening_is_not_read(path):
+    read = []
+
+    def parse(file):
+        with path.open("ab") as writer:
+            writer.write(b"more")
+        read.append(file.read())
+        return read[-1]
+
+    with pytest.raises(InputError, match="went on changing"):
+        read_stable(path, parse, remedy=REMEDY, retry_for_s=0)
+    assert read == [b"before" * 10]
+
+
+@pytest.mark.parametrize("n_bytes_first", [0, 50])
+def test_a_half_written_pickle_is_waited_for(tmp_path, n_bytes_first):
+    content = pickle.dumps(ROWS, 4)
+    halfway = threading.Event()
+
+    def write_slowly():
+        with (tmp_path / "train_set").open("wb", buffering=0) as file:
+            file.write(content[:n_bytes_first])
+            halfway.set()
+            threading.Event().wait(0.3)
+            file.write(content[n_bytes_first:])
+
+    writer = threading.Thread(target=write_slowly)
+    writer.start()
+    try:
+        halfway.wait()
+        assert read_train_set(tmp_path).table.to_pylist() == ROWS
+    finally:
+        writer.join()
+
+
+def test_a_broken_file_that_nobody_writes_to_is_refused(path):
+    def refuse(file):
+        raise file.fault("a value", "none")
+
+    with pytest.raises(InputError, match="value: expected a value, found none; make it again"):
+        read_stable(path, refuse, remedy=REMEDY, retry_for_s=0)
+
+
+def test_a_defect_of_a_parser_is_not_taken_for_a_fault_of_the_file(path):
+    def parse(file):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        read_stable(path, parse, remedy=REMEDY)
