@@ -44,8 +44,9 @@ demo: install $(DAGSTER_HOME)/dagster.yaml
 ui: install $(DAGSTER_HOME)/dagster.yaml
 	$(BIN)/dg dev -w workspace.yaml --host 127.0.0.1 --port 3000
 
+# The newest run alone: of several, the projector opens the oldest.
 tensorboard: install
-	$(BIN)/tensorboard --logdir $(DATA_ROOT)/embeddings/train --host 127.0.0.1 --port 6006
+	$(BIN)/tensorboard --logdir "$$(ls -d '$(DATA_ROOT)'/embeddings/train/* | tail -n 1)" --host 127.0.0.1 --port 6006
 
 test: install
 	$(BIN)/ruff check

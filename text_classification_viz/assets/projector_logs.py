@@ -1,5 +1,6 @@
 """`projector_logs`: a TensorBoard run whose Embedding Projector opens with our maps as bookmarks."""
 
+import json
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -63,8 +64,9 @@ def projector_logs(
         metadata={
             "dagster/row_count": table.num_rows,
             "run": dg.MetadataValue.path(str(run)),
-            "open_with": f"tensorboard --logdir {data_root.projector_runs} --host 127.0.0.1",
-            "bookmarks": ", ".join(layout.label for layout in layouts) or "none",
+            # The run and not the folder of all runs, of which the projector would open the oldest.
+            "open_with": f"tensorboard --logdir {run} --host 127.0.0.1",
+            "bookmarks": "; ".join(layout.label for layout in layouts) or "none",
             "maps_left_out": ", ".join(left_out) or "none",
             "old_runs_removed": len(removed),
         }
@@ -77,7 +79,10 @@ def _layout_of(name: str, projection: pa.Table, ids: pa.ChunkedArray) -> Layout 
     if rows.null_count:
         return None
     axes = [projection[axis].to_numpy() for axis in projection.column_names if axis in ("x", "y", "z")]
-    return Layout(f"{name} {len(axes)}D", np.column_stack(axes)[rows.to_numpy()])
+    config = json.loads(projection.schema.metadata[b"config"])
+    supervised = config.get("target_weight") or config.get("supervision")
+    label = f"{name} {len(axes)}D, {'supervised by label' if supervised else 'unsupervised'}"
+    return Layout(label, np.column_stack(axes)[rows.to_numpy()])
 
 
 def _metadata_of(table: pa.Table, outlier_report: pa.Table) -> pa.Table:
