@@ -184,7 +184,10 @@ def test_projector_run_is_complete_and_staging_is_empty(finished):
     assert run.parent == graph.data_root / "embeddings" / "train"
     assert (run / "projector_config.pbtxt").exists()
     assert list(run.glob("events.out.tfevents.*"))
-    assert metadata_of(result, "projector_logs")["bookmarks"].value == "UMAP 2D, t-SNE 2D"
+    assert (
+        metadata_of(result, "projector_logs")["bookmarks"].value
+        == "UMAP 2D, unsupervised; t-SNE 2D, supervised by label"
+    )
     assert not list((graph.data_root / "embeddings" / ".staging").iterdir())
 
 
@@ -224,7 +227,7 @@ def test_3d_all_rows_and_numeric_learning_rate_by_config(copy_of_finished):
     ]
     assert len(copy_of_finished.defs.load_asset_value("tsne_projection")) == ROWS
     metadata = metadata_of(result, "projector_logs")
-    assert metadata["bookmarks"].value == "t-SNE 2D"
+    assert metadata["bookmarks"].value == "t-SNE 2D, supervised by label"
     assert metadata["maps_left_out"].value == "UMAP"
 
 

@@ -26,7 +26,8 @@ def test_demo_location_loads_without_heavy_libraries():
 def test_core_loads_without_dagster_and_without_heavy_libraries():
     loaded = modules_after(
         "import pkgutil, importlib, text_classification_viz.core as core\n"
-        "for module in pkgutil.walk_packages(core.__path__, core.__name__ + '.'): importlib.import_module(module.name)"
+        "for module in pkgutil.walk_packages(core.__path__, core.__name__ + '.'):\n"
+        "    importlib.import_module(module.name)"
     )
     assert "text_classification_viz.core.umap" in loaded
     assert not loaded & {*HEAVY, "dagster"}
