@@ -8,7 +8,7 @@ import numpy as np
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.neighbors import Neighbors
 
-MIN_ROWS = 8  # spectral and PCA starts need a few rows more than they have axes
+MIN_ROWS = 8  # a PCA start needs a few rows more than it has axes
 
 
 def check_layout_input(asset: str, vectors: np.ndarray, neighbors: Neighbors, n_components: int) -> None:
@@ -19,6 +19,16 @@ def check_layout_input(asset: str, vectors: np.ndarray, neighbors: Neighbors, n_
         raise InputError(
             f"{asset}: expected at least {MIN_ROWS} rows to lay out, found {len(vectors)}; "
             "use a larger train_set or a larger sample"
+        )
+    if vectors.shape[1] < n_components:
+        raise InputError(
+            f"{asset}: n_components: expected at most {vectors.shape[1]}, the dimensions of the vectors, found "
+            f"{n_components}; lower it"
+        )
+    if (vectors == vectors[0]).all():
+        raise InputError(
+            f"{asset}: expected vectors that differ, found all {len(vectors):,} the same; materialize "
+            "train_embeddings upstream again"
         )
     if len(neighbors.rows) != len(vectors):
         raise InputError(

@@ -1,6 +1,7 @@
 """Pictures of maps: a full one for disk and a thumbnail small enough to live in an event log."""
 
 import io
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,15 @@ COLORS = (
 )  # fmt: skip
 FULL_SIZE_INCHES, FULL_DPI = (11.0, 9.0), 150
 THUMBNAIL_SIZE_INCHES, THUMBNAIL_DPI = (6.0, 4.9), 90
-THUMBNAIL_COLORS = 64  # a palette keeps the picture a third of its size
+THUMBNAIL_COLORS = 256  # a palette keeps the picture a quarter of its size
 DENSITY_CELLS = 64  # the name of a class stands where it is densest on a grid of so many cells a side,
 DENSITY_BLUR = 2.5  # smoothed by a Gaussian of so many cells
 CLIP_PERCENT = 0.1  # stray points at each end of an axis that may fall outside the frame
+NAMES_AT_FULL_SIZE = 30  # more names than these are written smaller
+NAME_LENGTH = 30  # characters of a class's name that are shown
+LEGEND_LINE = 1.8  # font sizes that a line of the legend takes, with room to spare
+POINTS_PER_INCH = 72
+ROUNDING = 1e-6  # of a pixel
 
 
 @dataclass(frozen=True)
@@ -83,13 +89,18 @@ def _render(
         axes.set_aspect("equal")
         _name_classes(axes, coordinates, classes, names, palette, 13 * scale)
     else:
-        _add_legend(axes, names, palette, 10 * scale)
+        largest_font = POINTS_PER_INCH * size_inches[1] / (LEGEND_LINE * len(names))
+        _add_legend(axes, names, palette, min(10 * scale, largest_font))
     axes.set(**{f"{axis}ticks": [] for axis in "xyz"[: coordinates.shape[1]]})
     axes.spines[:].set_visible(False)
     figure.suptitle(_plain(title), fontsize=max(16 * scale, 10), fontweight="bold")
     axes.set_title(_plain(subtitle), fontsize=max(11 * scale, 6.5), color="#555555")
     png = io.BytesIO()
-    figure.savefig(png, format="png", metadata={"Software": None})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # it is drawn as a box
+        figure.draw_without_rendering()  # fixes where everything stands, the names aside
+        _push_names_apart(axes, figure.bbox.width)
+        figure.savefig(png, format="png", metadata={"Software": None})
     return png.getvalue()
 
 
@@ -104,11 +115,60 @@ def _name_classes(
     """Write each class's name on its densest place, in its own colour cased with white."""
     from matplotlib.patheffects import withStroke
 
-    for code, name in enumerate(names):
+    font_size *= min(1, (NAMES_AT_FULL_SIZE / len(names)) ** 0.5)
+    for code in np.bincount(classes).argsort(kind="stable")[::-1]:  # the largest first: it keeps its place
         x, y = _densest_place(coordinates[classes == code], axes.get_xlim(), axes.get_ylim())
-        text = axes.text(x, y, _plain(str(name)), fontsize=font_size, fontweight="bold", ha="center", va="center")
+        text = axes.text(
+            x, y, _short(names[code]), fontsize=font_size, fontweight="bold", ha="center", va="center"
+        )
+        text.set_in_layout(False)  # a long name at the edge must not squeeze the map
         text.set_color(_darker(palette[code]))
         text.set_path_effects([withStroke(linewidth=0.3 * font_size, foreground="white", alpha=0.9)])
+
+
+def _push_names_apart(axes: "Axes", width: float) -> None:
+    """Move names up or down so that none covers another, within the map's height and `width` pixels."""
+    if not axes.texts:
+        return
+    boxes = [text.get_window_extent() for text in axes.texts]
+    centers = np.array([[(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2] for box in boxes])
+    sizes = np.array([[box.width, box.height] for box in boxes])
+    lowest, highest = np.array([0, axes.bbox.y0]) + sizes / 2, np.array([width, axes.bbox.y1]) - sizes / 2
+    places = axes.transData.inverted().transform(place_boxes(centers, sizes, lowest, highest))
+    for text, (x, y) in zip(axes.texts, places, strict=True):
+        text.set_position((x, y))
+
+
+def place_boxes(centers: np.ndarray, sizes: np.ndarray, lowest: np.ndarray, highest: np.ndarray) -> np.ndarray:
+    """Move boxes up or down by as little as it takes that none covers another, one after another.
+
+    The first stays; each later one goes to the nearest free place above or below, and stays where there is
+    none.
+
+    Parameters
+    ----------
+    centers, sizes
+        (n, 2) x and y of each box.
+    lowest, highest
+        (n, 2) bounds of the centres.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, 2) new centres.
+    """
+    places = np.clip(centers, lowest, highest)
+    for i in range(1, len(places)):
+        x, y = places[i]
+        need_x, need_y = ((sizes[:i] + sizes[i]) / 2).T
+        in_the_way = np.abs(places[:i, 0] - x) < need_x
+        others, gaps = places[:i, 1][in_the_way], need_y[in_the_way]
+        choices = np.concatenate([[y], others - gaps, others + gaps])
+        free = (np.abs(choices[:, None] - others) >= gaps - ROUNDING).all(axis=1)
+        choices = choices[free & (choices >= lowest[i, 1]) & (choices <= highest[i, 1])]
+        if len(choices):
+            places[i, 1] = choices[np.abs(choices - y).argmin()]
+    return places
 
 
 def _densest_place(
@@ -128,7 +188,7 @@ def _add_legend(axes: "Axes", names: np.ndarray, palette: np.ndarray, font_size:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], marker="o", linestyle="", color=color, label=_plain(str(name)))
+        Line2D([], [], marker="o", linestyle="", color=color, label=_short(name))
         for name, color in zip(names, palette, strict=True)
     ]
     axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=font_size, frameon=False)
@@ -142,14 +202,22 @@ def _darker(color: str) -> tuple[float, float, float]:
     return 0.66 * red, 0.66 * green, 0.66 * blue
 
 
+def _short(name: str) -> str:
+    """The first `NAME_LENGTH` characters of a name, for the map."""
+    return _plain(name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 1]}…")
+
+
 def _plain(text: str) -> str:
-    """Text that matplotlib shows as it is: one line, and no dollar sign starts a formula."""
-    return " ".join(text.split()).replace("$", r"\$")
+    """Text that matplotlib shows as it is: one line, printable, and no dollar sign starts a formula."""
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(printable.split()).replace("$", r"\$")
 
 
 def _with_palette(png: bytes) -> bytes:
     from PIL import Image
 
     small = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(THUMBNAIL_COLORS).save(small, "PNG", optimize=True)
+    # MAXCOVERAGE spreads the palette over the hues; the default spends it on shades of what there is most.
+    picture = Image.open(io.BytesIO(png)).convert("RGB").quantize(THUMBNAIL_COLORS, Image.Quantize.MAXCOVERAGE)
+    picture.save(small, "PNG", optimize=True)
     return small.getvalue()

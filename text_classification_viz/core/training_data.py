@@ -134,7 +134,8 @@ def _check_finite(embeddings: TrainEmbeddings) -> None:
 
 def _scale_to_unit_length(embeddings: TrainEmbeddings) -> list[str]:
     """Scale every vector to length 1 in place and say which were not; zero vectors have no direction."""
-    norms = np.linalg.norm(embeddings.array, axis=1, keepdims=True)
+    # In float64, whose range holds the square of any float32, and without a copy of the whole array.
+    norms = np.sqrt(np.einsum("ij,ij->i", embeddings.array, embeddings.array, dtype=np.float64))[:, None]
     zero = np.flatnonzero(norms == 0)
     off = np.flatnonzero((np.abs(norms - 1) > UNIT_LENGTH_TOLERANCE) & (norms != 0))
     np.divide(embeddings.array, norms, out=embeddings.array, where=norms != 0)

@@ -10,6 +10,9 @@ from text_classification_viz.core.layout import LogStream, check_layout_input
 from text_classification_viz.core.neighbors import Neighbors
 
 SECONDS_BETWEEN_LINES = 5.0
+# umap-learn weights edges between labels by exp(-2.5 / (1 - target_weight)). Near 1 that is 0 in float32, and rows
+# without a neighbour of their own label would get no place at all.
+TARGET_WEIGHT_LIMIT = 0.95
 
 
 def umap_layout(
@@ -25,7 +28,7 @@ def umap_layout(
     seed: int = 0,
     log: logging.Logger = logging.getLogger(__name__),
 ) -> np.ndarray:
-    """Lay out rows by UMAP (McInnes, Healy and Melville 2018), from a spectral start.
+    """Lay out rows by UMAP (McInnes, Healy and Melville 2018), from a PCA start.
 
     Parameters
     ----------
@@ -45,7 +48,8 @@ def umap_layout(
     n_epochs
         Rounds of the optimiser.
     target_weight
-        0: the labels play no part. Up to 1: weight of the labels in the graph, as umap-learn's.
+        0: the labels play no part. Up to 1: weight of the labels in the graph, as umap-learn's; all above
+        `TARGET_WEIGHT_LIMIT` count as that.
     seed
         The same input and seed give the same layout; umap-learn runs on one thread for it.
     log
@@ -71,7 +75,7 @@ def umap_layout(
         raise InputError(f"umap_projection: min_dist: expected 0 to 1, found {min_dist}")
     if not 0 <= target_weight <= 1:
         raise InputError(f"umap_projection: target_weight: expected 0 to 1, found {target_weight}")
-    n_neighbors = min(n_neighbors, n)
+    n_neighbors = min(n_neighbors, n - 1)  # umap-learn's own limit
     if neighbors.rows.shape[1] < n_neighbors - 1:
         raise InputError(
             f"umap_projection: n_neighbors: expected at most {neighbors.rows.shape[1] + 1}, the neighbours "
@@ -90,7 +94,11 @@ def umap_layout(
         n_epochs=n_epochs,
         metric="cosine",
         precomputed_knn=(nearest, distances),
-        target_weight=target_weight,
+        # As good a map as from umap-learn's spectral start, whose eigensolver (scipy 1.17) draws vectors
+        # without a seed where some rows are exact duplicates.
+        init="pca",
+        disconnection_distance=np.inf,  # else rows whose neighbours are all their opposites get no place
+        target_weight=min(target_weight, TARGET_WEIGHT_LIMIT),
         random_state=seed,
         n_jobs=1,
         tqdm_kwds={
