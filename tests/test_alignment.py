@@ -1,21 +1,14 @@
 """Does vector i belong to row i: told on made-up rows of every order, and on upstream's real files."""
 
-import os
-import pickle
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
 import pytest
+from genuine_upstream import genuine_training_data, needs_genuine_files
 from synthetic import make_training_set
 
 from text_classification_viz.core import alignment, tables
 from text_classification_viz.core.alignment import check_alignment
 from text_classification_viz.core.training_data import join
-
-REPOSITORY = Path(__file__).parents[1]
-STORAGE = Path(os.environ.get("UPSTREAM_STORAGE", REPOSITORY / "../shared/upstream/storage"))
-REAL_SHAPE, REAL_PAYLOAD_OFFSET = (16_944, 384), 149  # of train_embeddings, a pickle of protocol 4
 
 
 def joined(training_set):
@@ -160,19 +153,12 @@ def test_message_gives_the_figures():
 
 @pytest.fixture(scope="module")
 def real():
-    """Upstream's own files: the rows as `train_df`, the class ids for labels, and the vectors."""
-    if not (STORAGE / "train_set").is_file():
-        pytest.skip(f"upstream's files are not at {STORAGE}; set UPSTREAM_STORAGE")
-    rows = pickle.loads((STORAGE / "train_set").read_bytes())
-    columns = {name: [row[name] for row in rows] for name in ("id", "category", "headline", "short_description")}
-    columns |= {"class_label": columns["category"], "embedding_row": range(len(rows))}
-    with (STORAGE / "train_embeddings").open("rb") as file:
-        file.seek(REAL_PAYLOAD_OFFSET)
-        vectors = np.fromfile(file, np.float32, np.prod(REAL_SHAPE)).reshape(REAL_SHAPE)
-    np.testing.assert_allclose(np.linalg.norm(vectors[:100], axis=1), 1, atol=1e-3)  # the offset is right
-    return pa.table({name: columns[name] for name in tables.TRAIN.names}, schema=tables.TRAIN), vectors
+    """The genuine `train_df` and its vectors."""
+    data = genuine_training_data()
+    return data.table, data.vectors
 
 
+@needs_genuine_files
 def test_real_files_are_aligned(real):
     result = check_alignment(*real)
     print(f"\naligned: {result}")
@@ -182,6 +168,7 @@ def test_real_files_are_aligned(real):
     assert result.passed
 
 
+@needs_genuine_files
 def test_real_files_shifted_by_one_fail_both_tests(real):
     table, vectors = real
     result = check_alignment(table, np.roll(vectors, 1, axis=0))
@@ -191,6 +178,7 @@ def test_real_files_shifted_by_one_fail_both_tests(real):
     assert not result.labels_match
 
 
+@needs_genuine_files
 def test_real_files_with_a_tenth_shifted_fail_by_texts(real):
     table, vectors = real
     vectors = vectors.copy()

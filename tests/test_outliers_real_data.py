@@ -1,8 +1,6 @@
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
+from genuine_upstream import genuine_training_data, needs_genuine_files
 from outlier_samples import average_precision, flip_confusable, flip_uniform
 
 from text_classification_viz.core.neighbors import find_neighbors
@@ -12,25 +10,12 @@ from text_classification_viz.core.outliers.conformal import candidate_sets, cand
 from text_classification_viz.core.outliers.noise_model import fit_noise_model
 from text_classification_viz.core.outliers.votes import neighbor_votes
 
-STORAGE = Path(
-    os.environ.get("UPSTREAM_STORAGE", Path(__file__).parents[1] / ".." / "shared" / "upstream" / "storage")
-)
-pytestmark = pytest.mark.skipif(
-    not (STORAGE / "train_set").exists(), reason=f"upstream's files are not in {STORAGE} (UPSTREAM_STORAGE)"
-)
+pytestmark = needs_genuine_files
 
 
 @pytest.fixture(scope="module")
 def training_data():
-    from text_classification_viz.storage.upstream_files import (
-        read_label_transform,
-        read_train_embeddings,
-        read_train_set,
-    )
-
-    from text_classification_viz.core.training_data import join
-
-    return join(read_train_set(STORAGE), read_train_embeddings(STORAGE), read_label_transform(STORAGE))
+    return genuine_training_data()
 
 
 @pytest.fixture(scope="module")

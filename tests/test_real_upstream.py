@@ -1,18 +1,13 @@
 """The whole graph on the genuine files of the upstream project, where they are at hand."""
 
-import os
-from pathlib import Path
-
 import pytest
+from genuine_upstream import STORAGE, needs_genuine_files
 
 from text_classification_viz.definitions import build_definitions
 
-STORAGE = Path(os.environ.get("UPSTREAM_STORAGE") or Path(__file__).parents[2] / "shared" / "upstream" / "storage")
 ROWS, CLASSES = 16_944, 10
 
-pytestmark = pytest.mark.skipif(
-    not (STORAGE / "train_set").exists(), reason=f"no genuine upstream files at {STORAGE}; set UPSTREAM_STORAGE"
-)
+pytestmark = needs_genuine_files
 
 
 @pytest.fixture(scope="module")

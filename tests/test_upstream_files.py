@@ -24,6 +24,7 @@ from genuine_pickles import (
     label_transform,
     pickle_with,
 )
+from genuine_upstream import STORAGE, needs_genuine_files
 from sklearn.preprocessing import LabelEncoder
 
 from text_classification_viz.core.errors import InputError
@@ -37,9 +38,6 @@ from text_classification_viz.storage.upstream_files import (
     read_train_set,
 )
 
-REAL_STORAGE = Path(
-    os.environ.get("UPSTREAM_STORAGE") or Path(__file__).parents[2] / "shared" / "upstream" / "storage"
-)
 READERS = {
     "train_set": read_train_set,
     "train_embeddings": read_train_embeddings,
@@ -569,11 +567,11 @@ class TestFindingAndHashing:
         assert hash_file(tmp_path / "file") == sha256(content).hexdigest()
 
 
-@pytest.mark.skipif(not REAL_STORAGE.is_dir(), reason=f"no upstream files at {REAL_STORAGE}")
+@needs_genuine_files
 class TestRealFiles:
     def test_train_set(self):
-        content = (REAL_STORAGE / "train_set").read_bytes()
-        train_set = read_train_set(REAL_STORAGE)
+        content = (STORAGE / "train_set").read_bytes()
+        train_set = read_train_set(STORAGE)
         assert train_set.table.num_rows == 16_944
         assert train_set.table.to_pylist() == [
             {name: row[name] for name in TRAIN_SET.names} for row in pickle.loads(content)
@@ -582,17 +580,17 @@ class TestRealFiles:
 
     @pytest.mark.filterwarnings("ignore:numpy.core")
     def test_train_embeddings(self):
-        content = (REAL_STORAGE / "train_embeddings").read_bytes()
-        embeddings = read_train_embeddings(REAL_STORAGE)
+        content = (STORAGE / "train_embeddings").read_bytes()
+        embeddings = read_train_embeddings(STORAGE)
         assert embeddings.array.shape == (16_944, 384)
         np.testing.assert_array_equal(embeddings.array, pickle.loads(content))
         assert embeddings.source.sha256 == sha256(content).hexdigest()
 
     def test_label_transform(self):
-        labels = read_label_transform(REAL_STORAGE)
+        labels = read_label_transform(STORAGE)
         assert labels.class_field == "category"
         assert labels.classes == tuple("ABCDEFGHIJ")
         assert labels.class_labels is not None
         assert list(labels.class_labels) == list("ABCDEFGHIJ")
         assert labels.class_labels["G"] == "G: US Politics"
-        assert labels.source.sha256 == hash_file(REAL_STORAGE / "label_transform")
+        assert labels.source.sha256 == hash_file(STORAGE / "label_transform")
