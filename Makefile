@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DATA_ROOT ?= $(CURDIR)/data
 export DAGSTER_HOME ?= $(DATA_ROOT)/dagster_home
 
-.PHONY: help install demo ui tensorboard test lint bench
+.PHONY: help install demo ui tensorboard test bench
 
 help:
 	@echo "make demo         install, then make maps and the outlier report of public text"

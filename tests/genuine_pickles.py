@@ -1,6 +1,7 @@
 """Genuine upstream pickles, made by Python's own pickler from numpy's and scikit-learn's own classes.
 
-Belongs here: making bytes as upstream would, in every protocol and with the module names of numpy 1 and 2.
+Belongs here: making bytes as upstream would, in every protocol and with the module names of numpy 1 and 2, and
+which reader takes them.
 """
 
 import pickle
@@ -13,6 +14,17 @@ from contextlib import contextmanager
 import numpy as np
 from sklearn.preprocessing import LabelEncoder
 
+from text_classification_viz.storage.upstream_files import (
+    read_label_transform,
+    read_train_embeddings,
+    read_train_set,
+)
+
+READERS = {
+    "train_set": read_train_set,
+    "train_embeddings": read_train_embeddings,
+    "label_transform": read_label_transform,
+}
 PROTOCOLS = (2, 3, 4, 5)
 NUMPY_CORES = ("numpy.core", "numpy._core")
 

@@ -20,7 +20,7 @@ def test_code_location_loads_without_heavy_libraries():
 
 def test_demo_location_loads_without_heavy_libraries():
     loaded = modules_after("import text_classification_viz.demo.definitions")
-    assert not loaded & {*HEAVY, "sentence_transformers", "transformers"}
+    assert not loaded & {*HEAVY, "sentence_transformers", "transformers", "pandas"}
 
 
 def test_core_loads_without_dagster_and_without_heavy_libraries():

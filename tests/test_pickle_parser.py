@@ -9,21 +9,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from genuine_pickles import ROWS, embeddings, label_transform, label_transform_class, pickle_with
+from genuine_pickles import READERS, ROWS, embeddings, label_transform, label_transform_class, pickle_with
 
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.storage.pickle_parser import MAX_STACK
-from text_classification_viz.storage.upstream_files import (
-    read_label_transform,
-    read_train_embeddings,
-    read_train_set,
-)
 
-READERS = {
-    "train_set": read_train_set,
-    "train_embeddings": read_train_embeddings,
-    "label_transform": read_label_transform,
-}
 GENUINE = {
     "train_set": pickle.dumps(ROWS, 4),
     "train_embeddings": pickle_with("numpy.core", embeddings(), 4),

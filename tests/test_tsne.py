@@ -169,12 +169,6 @@ def test_duplicates_have_a_map(apart):
     assert label_purity(layout, (np.arange(240) < 120).astype(int)) > 0.95  # the copies stand together
 
 
-def test_rows_that_are_all_one_are_refused(apart):
-    vectors = np.zeros((30, 16), np.float32)
-    with pytest.raises(InputError, match="tsne_projection: expected vectors that differ, found all 30 the same"):
-        tsne_layout(vectors, find_neighbors(vectors), apart[2][:30])
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -191,27 +185,6 @@ def test_rows_that_are_all_one_are_refused(apart):
 def test_setting_out_of_range_is_refused(apart, settings, message):
     with pytest.raises(InputError, match=f"^tsne_projection: {message}$"):
         tsne_layout(*apart, **settings)
-
-
-def test_fewer_rows_than_a_map_needs_are_refused(apart):
-    vectors, _, labels = apart
-    few = vectors[: MIN_ROWS - 1], find_neighbors(vectors[: MIN_ROWS - 1]), labels[: MIN_ROWS - 1]
-    with pytest.raises(InputError, match="tsne_projection: expected at least 8 rows to lay out, found 7; use"):
-        tsne_layout(*few)
-
-
-def test_neighbors_of_other_rows_are_refused(apart):
-    vectors, neighbors, labels = apart
-    with pytest.raises(InputError, match="for each of the 200 rows, found them for 240; materialize nearest"):
-        tsne_layout(vectors[:200], neighbors, labels[:200])
-
-
-def test_fewer_dimensions_than_axes_are_refused():
-    flat = make_training_set(n_classes=2, n_dimensions=2)
-    with pytest.raises(
-        InputError, match="n_components: expected at most 2, the dimensions of the vectors, found 3"
-    ):
-        tsne_layout(flat.vectors, find_neighbors(flat.vectors), flat.labels, n_components=3)
 
 
 def test_progress_is_logged(apart, caplog):

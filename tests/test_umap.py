@@ -220,19 +220,6 @@ def test_setting_out_of_range_is_refused(apart, settings, message):
         umap_layout(*apart, **settings)
 
 
-def test_fewer_rows_than_a_map_needs_are_refused(apart):
-    vectors, _, labels = apart
-    few = vectors[: MIN_ROWS - 1], find_neighbors(vectors[: MIN_ROWS - 1]), labels[: MIN_ROWS - 1]
-    with pytest.raises(InputError, match="umap_projection: expected at least 8 rows to lay out, found 7; use"):
-        umap_layout(*few)
-
-
-def test_rows_that_are_all_one_are_refused(apart):
-    vectors = np.repeat(apart[0][:1], 30, axis=0)
-    with pytest.raises(InputError, match="umap_projection: expected vectors that differ, found all 30 the same"):
-        umap_layout(vectors, find_neighbors(vectors), apart[2][:30])
-
-
 def test_progress_is_logged(apart, caplog, monkeypatch):
     monkeypatch.setattr("text_classification_viz.core.umap.SECONDS_BETWEEN_LINES", 0.0)
     with caplog.at_level(logging.INFO, logger="the run"):

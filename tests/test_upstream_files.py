@@ -18,6 +18,7 @@ from genuine_pickles import (
     CLASS_LABELS,
     NUMPY_CORES,
     PROTOCOLS,
+    READERS,
     ROWS,
     embeddings,
     fitted_encoder,
@@ -37,12 +38,6 @@ from text_classification_viz.storage.upstream_files import (
     read_train_embeddings,
     read_train_set,
 )
-
-READERS = {
-    "train_set": read_train_set,
-    "train_embeddings": read_train_embeddings,
-    "label_transform": read_label_transform,
-}
 
 
 @pytest.fixture

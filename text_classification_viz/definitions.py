@@ -17,7 +17,8 @@ from text_classification_viz.assets import (
 )
 from text_classification_viz.storage.data_root import DataRoot
 from text_classification_viz.storage.results_io_manager import ResultsIOManager
-from text_classification_viz.storage.upstream_io_manager import UPSTREAM_CLASS, UpstreamIOManager
+from text_classification_viz.storage.upstream_files import UPSTREAM_CLASS
+from text_classification_viz.storage.upstream_io_manager import UpstreamIOManager
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 

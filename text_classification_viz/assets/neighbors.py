@@ -6,6 +6,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from text_classification_viz.assets.common import COMMON
+from text_classification_viz.checks import RECALL_CHECK, check_recall
 from text_classification_viz.core.neighbors import find_neighbors, measure_recall
 from text_classification_viz.storage.failures import clear_failures
 
@@ -25,19 +26,23 @@ class NeighborsConfig(dg.Config):
     description="The nearest neighbours of each row by cosine similarity, nearest first, itself excluded.",
     kinds={"faiss", "parquet"},
     code_version="1",
+    check_specs=[RECALL_CHECK],
+    dagster_type=pa.Table,  # beside a check, Dagster reads no type from the annotation
     **COMMON,
 )
 @clear_failures()
 def nearest_neighbors(
     context: dg.AssetExecutionContext, config: NeighborsConfig, train_vectors: np.ndarray
-) -> dg.MaterializeResult[pa.Table]:
+) -> dg.MaterializeResult:
     """Search the neighbours of all rows."""
     neighbors = find_neighbors(train_vectors, config.n_neighbors, log=context.log)
+    recall = measure_recall(train_vectors, neighbors)
     return dg.MaterializeResult(
         value=neighbors.to_table(),
         metadata={
             "neighbors_per_row": neighbors.rows.shape[1],
-            "recall": measure_recall(train_vectors, neighbors),
+            "recall": recall,
             "mean_similarity_of_nearest": float(neighbors.similarities[:, 0].mean()),
         },
+        check_results=[check_recall(recall)],
     )

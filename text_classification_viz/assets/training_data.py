@@ -10,6 +10,7 @@ from pydantic import Field
 
 from text_classification_viz.assets.common import COMMON
 from text_classification_viz.assets.upstream import UPSTREAM_KEYS
+from text_classification_viz.checks import ALIGNMENT_CHECK
 from text_classification_viz.core.alignment import check_alignment
 from text_classification_viz.core.training_data import join
 from text_classification_viz.core.upstream import LabelTransform, TrainEmbeddings, TrainSet
@@ -30,16 +31,6 @@ class TrainingDataConfig(dg.Config):
         description="Publish nothing unless row i seems to belong to vector i. Switch it off only if you know "
         "that they do, for example where the vectors were made from other fields than these.",
     )
-
-
-ALIGNMENT_CHECK = dg.AssetCheckSpec(
-    "rows_and_vectors_belong_together",
-    asset="train_vectors",
-    blocking=True,
-    description="Rows with equal text have equal vectors, and nearest neighbours share labels more often than "
-    "chance has it. Upstream shuffles without a seed, so a new train_set beside older train_embeddings fits "
-    "in every length and type, and makes nonsense of all that follows.",
-)
 
 
 @dg.multi_asset(

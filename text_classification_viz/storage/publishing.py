@@ -36,7 +36,7 @@ def published_file(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
             temporary.replace(path)
-        _flush_folder(path.parent)
+        _flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -65,9 +65,9 @@ def published_folder(path: Path) -> Iterator[Path]:
         with _locked(temporary):
             yield temporary
             for file in [*temporary.rglob("*"), temporary]:
-                _flush_folder(file)
+                _flush(file)
             temporary.rename(path)
-        _flush_folder(path.parent)
+        _flush(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -113,8 +113,8 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _flush_folder(path: Path) -> None:
-    """Flush a folder's entries (or a file's bytes) to the disk, so that a rename outlives a power cut."""
+def _flush(path: Path) -> None:
+    """Flush a file's bytes or a folder's entries to the disk, so that a rename outlives a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -31,9 +31,8 @@ GRAMMAR = Grammar(
     max_dict_items=256,  # fields of a row; upstream writes 4
 )
 INT64 = np.iinfo(np.int64)
-MAX_TEXT_BYTES = (
-    1 << 31
-) - 1  # in a column, as Arrow's string type has it; a pickle can repeat a text for 2 bytes
+# In a column, as Arrow's string type has it; a pickle can repeat a text for 2 bytes.
+MAX_TEXT_BYTES = (1 << 31) - 1
 
 
 def parse_pickle(file: UpstreamFile) -> pa.Table:

@@ -24,6 +24,8 @@ TRAIN_SET_LIMIT = 512 << 20
 TRAIN_EMBEDDINGS_LIMIT = 16 << 30
 LABEL_TRANSFORM_LIMIT = 1 << 20
 
+UPSTREAM_CLASS = "text_classification.transforms.LabelTransform"  # what upstream's pickle names its class
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -153,7 +155,7 @@ def read_train_embeddings(
 
 def read_label_transform(
     storage: Path,
-    class_name: str = "text_classification.transforms.LabelTransform",
+    class_name: str = UPSTREAM_CLASS,
     *,
     size_limit: int = LABEL_TRANSFORM_LIMIT,
     retry_for_s: float = RETRY_FOR_S,

@@ -9,12 +9,11 @@ from pydantic import Field
 
 from text_classification_viz.storage.failures import clear_failures
 from text_classification_viz.storage.upstream_files import (
+    UPSTREAM_CLASS,
     read_label_transform,
     read_train_embeddings,
     read_train_set,
 )
-
-UPSTREAM_CLASS = "text_classification.transforms.LabelTransform"
 
 
 class UpstreamIOManager(dg.ConfigurableIOManager):
