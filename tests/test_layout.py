@@ -16,11 +16,19 @@ both_layouts = pytest.mark.parametrize(
 SOUND = make_training_set()
 
 
-@both_layouts
-def test_fewer_rows_than_a_map_needs_are_refused(lay_out, asset):
-    few = SOUND.vectors[: MIN_ROWS - 1]
-    with pytest.raises(InputError, match=f"{asset}: expected at least 8 rows to lay out, found 7; use"):
-        lay_out(few, find_neighbors(few), SOUND.labels[: MIN_ROWS - 1])
+@pytest.mark.parametrize(
+    ("lay_out", "asset", "settings", "n_least"),
+    [
+        (umap_layout, "umap_projection", {}, 3),
+        (umap_layout, "umap_projection", {"optimizer": "umap-learn"}, MIN_ROWS),
+        (tsne_layout, "tsne_projection", {}, MIN_ROWS),
+    ],
+)
+def test_fewer_rows_than_a_map_needs_are_refused(lay_out, asset, settings, n_least):
+    few = SOUND.vectors[: n_least - 1]
+    expected = f"{asset}: expected at least {n_least} rows to lay out, found {n_least - 1}; use"
+    with pytest.raises(InputError, match=expected):
+        lay_out(few, find_neighbors(few), SOUND.labels[: n_least - 1], **settings)
 
 
 @both_layouts

@@ -15,9 +15,12 @@ from synthetic import make_training_set
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.layout import MIN_ROWS
 from text_classification_viz.core.neighbors import find_neighbors
+from text_classification_viz.core.quality import measure_quality
 from text_classification_viz.core.umap import umap_layout
 
 N_NEIGHBORS, N_EPOCHS = 10, 200
+
+both_optimizers = pytest.mark.parametrize("optimizer", ["sequential", "umap-learn"])
 
 
 @pytest.fixture(scope="module")
@@ -54,20 +57,22 @@ def far_apart(n_groups=9, n_rows=20):
     return vectors, neighbors, groups
 
 
-def test_classes_that_lie_apart_come_out_apart(apart):
-    layout = umap_layout(*apart, n_epochs=N_EPOCHS)
+@both_optimizers
+def test_classes_that_lie_apart_come_out_apart(apart, optimizer):
+    layout = umap_layout(*apart, n_epochs=N_EPOCHS, optimizer=optimizer)
     assert layout.shape == (240, 2)
     assert layout.dtype == np.float32
     assert layout.flags.c_contiguous
     assert label_purity(layout, apart[2]) > 0.98
 
 
-def test_as_trustworthy_as_umap_learn_with_its_own_neighbor_search(overlapping):
+@both_optimizers
+def test_as_trustworthy_as_umap_learn_with_its_own_neighbor_search(overlapping, optimizer):
     from sklearn.manifold import trustworthiness
     from umap import UMAP
 
     vectors, neighbors, labels = overlapping
-    ours = umap_layout(vectors, neighbors, labels)
+    ours = umap_layout(vectors, neighbors, labels, optimizer=optimizer)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that a seed means one thread
         plain = UMAP(n_neighbors=10, min_dist=0.1, n_epochs=500, metric="cosine", random_state=0)
@@ -80,34 +85,38 @@ def test_as_trustworthy_as_umap_learn_with_its_own_neighbor_search(overlapping):
     assert theirs_kept > 0.7
 
 
+@both_optimizers
 @pytest.mark.parametrize("make_input", [with_exact_duplicates, far_apart], ids=lambda make: make.__name__)
-def test_same_seed_same_bytes_and_another_seed_others(make_input):
-    rows = make_input()
-    first = umap_layout(*rows, n_epochs=N_EPOCHS, seed=1)
+def test_same_seed_same_bytes_and_another_seed_others(make_input, optimizer):
+    rows, settings = make_input(), {"n_epochs": N_EPOCHS, "optimizer": optimizer}
+    first = umap_layout(*rows, **settings, seed=1)
     assert np.isfinite(first).all()
-    assert first.tobytes() == umap_layout(*rows, n_epochs=N_EPOCHS, seed=1).tobytes()
-    assert first.tobytes() != umap_layout(*rows, n_epochs=N_EPOCHS, seed=2).tobytes()
+    assert first.tobytes() == umap_layout(*rows, **settings, seed=1).tobytes()
+    assert first.tobytes() != umap_layout(*rows, **settings, seed=2).tobytes()
 
 
-def test_another_process_gives_the_same_bytes(overlapping):
+def test_another_process_gives_the_same_bytes_with_umap_learn(overlapping):
     program = (
         "import hashlib; from synthetic import make_training_set\n"
         "from text_classification_viz.core.neighbors import find_neighbors\n"
         "from text_classification_viz.core.umap import umap_layout\n"
         "data = make_training_set(n_rows=400, spread=2.5)\n"
-        "layout = umap_layout(data.vectors, find_neighbors(data.vectors, 40), data.labels, n_epochs=20)\n"
+        "neighbors = find_neighbors(data.vectors, 40)\n"
+        "layout = umap_layout(data.vectors, neighbors, data.labels, n_epochs=20, optimizer='umap-learn')\n"
         "print(hashlib.sha256(layout.tobytes()).hexdigest())"
     )
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
     )
-    here = umap_layout(*overlapping, n_epochs=20)
+    here = umap_layout(*overlapping, n_epochs=20, optimizer="umap-learn")
     assert run.stdout.strip() == hashlib.sha256(here.tobytes()).hexdigest()
 
 
-def test_target_weight_raises_the_purity_of_overlapping_classes(overlapping):
+@both_optimizers
+def test_target_weight_raises_the_purity_of_overlapping_classes(overlapping, optimizer):
+    settings = {"n_epochs": N_EPOCHS, "optimizer": optimizer}
     plain, half, all_ = (
-        label_purity(umap_layout(*overlapping, n_epochs=N_EPOCHS, target_weight=weight), overlapping[2])
+        label_purity(umap_layout(*overlapping, **settings, target_weight=weight), overlapping[2])
         for weight in (0.0, 0.5, 1.0)
     )
     print(f"\npurity: weight 0 {plain:.3f}, 0.5 {half:.3f}, 1 {all_:.3f}")
@@ -116,14 +125,15 @@ def test_target_weight_raises_the_purity_of_overlapping_classes(overlapping):
     assert all_ > plain + 0.1
 
 
+@both_optimizers
 @pytest.mark.parametrize("target_weight", [0.5, 0.95, 0.98, 1.0])
-def test_row_without_a_neighbor_of_its_label_has_a_place(apart, target_weight):
+def test_row_without_a_neighbor_of_its_label_has_a_place(apart, target_weight, optimizer):
     vectors, neighbors, labels = apart
     labels = labels.copy()
     labels[::10] = "elsewhere"
     labels[7] = "alone"
-    layout = umap_layout(vectors, neighbors, labels, n_epochs=N_EPOCHS, target_weight=target_weight)
-    assert np.isfinite(layout).all()
+    settings = {"n_epochs": N_EPOCHS, "target_weight": target_weight, "optimizer": optimizer}
+    assert np.isfinite(umap_layout(vectors, neighbors, labels, **settings)).all()
 
 
 def test_labels_play_no_part_without_a_target_weight(apart):
@@ -132,8 +142,9 @@ def test_labels_play_no_part_without_a_target_weight(apart):
     np.testing.assert_array_equal(first, umap_layout(vectors, neighbors, labels[::-1], n_epochs=20))
 
 
-def test_three_dimensions(apart):
-    layout = umap_layout(*apart, n_components=3, n_epochs=N_EPOCHS)
+@both_optimizers
+def test_three_dimensions(apart, optimizer):
+    layout = umap_layout(*apart, n_components=3, n_epochs=N_EPOCHS, optimizer=optimizer)
     assert layout.shape == (240, 3)
     assert np.isfinite(layout).all()
     assert (layout.std(axis=0) > 1).all()
@@ -173,24 +184,68 @@ def test_duplicates_stand_together():
     assert len(np.unique(layout, axis=0)) == len(layout)
 
 
-def test_row_whose_neighbors_are_all_its_opposites_has_a_place(apart):
+@both_optimizers
+def test_row_whose_neighbors_are_all_its_opposites_has_a_place(apart, optimizer):
     vector = apart[0][:1]
     vectors = np.concatenate([vector, np.repeat(-vector, 20, axis=0)])
-    layout = umap_layout(vectors, find_neighbors(vectors), np.zeros(21), n_epochs=N_EPOCHS)
+    settings = {"n_epochs": N_EPOCHS, "optimizer": optimizer}
+    layout = umap_layout(vectors, find_neighbors(vectors), np.zeros(21), **settings)
     assert np.isfinite(layout).all()
 
 
 @pytest.mark.parametrize("n_components", [2, 3])
-@pytest.mark.parametrize("n_rows", [MIN_ROWS, N_NEIGHBORS, N_NEIGHBORS + 1])
-def test_few_rows_have_a_map_without_a_warning(apart, n_rows, n_components):
+@pytest.mark.parametrize(
+    ("n_rows", "optimizer"),
+    [
+        *((n_rows, "sequential") for n_rows in (3, 4, MIN_ROWS, N_NEIGHBORS, N_NEIGHBORS + 1)),
+        *((n_rows, "umap-learn") for n_rows in (MIN_ROWS, N_NEIGHBORS, N_NEIGHBORS + 1)),
+    ],
+)
+def test_few_rows_have_a_map_without_a_warning(apart, n_rows, optimizer, n_components):
     vectors, _, labels = apart
     few = vectors[:n_rows], find_neighbors(vectors[:n_rows]), labels[:n_rows]
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        layout = umap_layout(*few, n_components=n_components, n_epochs=N_EPOCHS)
+        layout = umap_layout(*few, n_components=n_components, n_epochs=N_EPOCHS, optimizer=optimizer)
     assert layout.shape == (n_rows, n_components)
     assert np.isfinite(layout).all()
     assert len(np.unique(layout, axis=0)) == n_rows
+
+
+def test_refining_keeps_a_map_as_good_and_where_it_was(overlapping):
+    vectors, neighbors, labels = overlapping
+    first = umap_layout(*overlapping)
+    refined = umap_layout(*overlapping, start=first, seed=1)
+    afresh = umap_layout(*overlapping, seed=1)
+    moved, elsewhere = (np.median(np.linalg.norm(layout - first, axis=1)) for layout in (refined, afresh))
+    assert 0 < moved < elsewhere / 2
+    quality = [measure_quality(vectors, neighbors, labels, layout) for layout in (first, refined)]
+    assert quality[1].trustworthiness > quality[0].trustworthiness - 0.01
+    assert quality[1].neighbors_kept > quality[0].neighbors_kept - 0.01
+
+
+def test_refining_repairs_rows_that_were_put_in_the_wrong_place(apart):
+    layout = umap_layout(*apart)
+    astray = layout.copy()
+    astray[:12] = layout[12:24]  # rows stand in random order
+    refined = umap_layout(*apart, start=astray)
+    assert label_purity(refined, apart[2]) > label_purity(astray, apart[2]) + 0.02
+
+
+@pytest.mark.parametrize("n_neighbors", [2, 200])
+@pytest.mark.parametrize("min_dist", [0.0, 1.0])
+def test_extremes_of_the_settings_have_a_map_that_shows_classes(n_neighbors, min_dist):
+    data = make_training_set(n_rows=400)
+    rows = data.vectors, find_neighbors(data.vectors, 199), data.labels
+    layout = umap_layout(*rows, n_neighbors=n_neighbors, min_dist=min_dist)
+    assert np.isfinite(layout).all()
+    assert label_purity(layout, data.labels) > (0.98 if n_neighbors > 2 else 0.6)
+
+
+def test_a_thousand_dimensions():
+    data = make_training_set(n_dimensions=1_000)
+    layout = umap_layout(data.vectors, find_neighbors(data.vectors, 40), data.labels)
+    assert label_purity(layout, data.labels) > 0.98
 
 
 def test_more_neighbors_than_there_are_is_told(apart):
@@ -220,11 +275,12 @@ def test_setting_out_of_range_is_refused(apart, settings, message):
         umap_layout(*apart, **settings)
 
 
-def test_progress_is_logged(apart, caplog, monkeypatch):
+@both_optimizers
+def test_progress_is_logged(apart, caplog, monkeypatch, optimizer):
     monkeypatch.setattr("text_classification_viz.core.umap.SECONDS_BETWEEN_LINES", 0.0)
     with caplog.at_level(logging.INFO, logger="the run"):
-        umap_layout(*apart, n_epochs=20, log=logging.getLogger("the run"))
+        umap_layout(*apart, n_epochs=20, optimizer=optimizer, log=logging.getLogger("the run"))
     lines = [record.getMessage() for record in caplog.records if record.name == "the run"]
-    assert lines[0].startswith("UMAP: 240 rows, loading umap-learn")
+    assert lines[0].startswith("UMAP: 240 rows, ")
     assert "UMAP: epoch 20 of 20" in lines[-1]
     assert all(line.startswith("UMAP: ") and "\r" not in line for line in lines)

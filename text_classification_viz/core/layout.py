@@ -8,16 +8,18 @@ import numpy as np
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.neighbors import Neighbors
 
-MIN_ROWS = 8  # a PCA start needs a few rows more than it has axes
+MIN_ROWS = 8  # libraries' starts need a few rows more than there are axes
 
 
-def check_layout_input(asset: str, vectors: np.ndarray, neighbors: Neighbors, n_components: int) -> None:
-    """Raise InputError unless a layout of `n_components` axes can be made of these rows."""
+def check_layout_input(
+    asset: str, vectors: np.ndarray, neighbors: Neighbors, n_components: int, min_rows: int = MIN_ROWS
+) -> None:
+    """Raise InputError unless a layout of `n_components` axes can be made of these rows, `min_rows` at least."""
     if n_components not in (2, 3):
         raise InputError(f"{asset}: n_components: expected 2 or 3, found {n_components}")
-    if len(vectors) < MIN_ROWS:
+    if len(vectors) < min_rows:
         raise InputError(
-            f"{asset}: expected at least {MIN_ROWS} rows to lay out, found {len(vectors)}; "
+            f"{asset}: expected at least {min_rows} rows to lay out, found {len(vectors)}; "
             "use a larger train_set or a larger sample"
         )
     if vectors.shape[1] < n_components:

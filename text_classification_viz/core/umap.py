@@ -1,18 +1,32 @@
-"""The UMAP layout: umap-learn on neighbours that are already there."""
+"""The UMAP layout, from neighbours that are already there.
+
+Belongs here: settings, where points start, and the choice of the optimiser: ours, or umap-learn as the reference.
+"""
 
 import logging
 import warnings
+from typing import Literal
 
 import numpy as np
 
 from text_classification_viz.core.errors import InputError
-from text_classification_viz.core.layout import LogStream, check_layout_input
+from text_classification_viz.core.fuzzy_graph import TARGET_WEIGHT_LIMIT, fuzzy_graph
+from text_classification_viz.core.layout import MIN_ROWS, LogStream, check_layout_input
 from text_classification_viz.core.neighbors import Neighbors
+from text_classification_viz.core.umap_optimizer import optimize
 
+Optimizer = Literal["sequential", "umap-learn"]
+# 200 of the sequential optimiser's make a map as good as 500 of umap-learn's, the notebook's number.
+DEFAULT_EPOCHS: dict[Optimizer, int] = {"sequential": 200, "umap-learn": 500}
+# Of 100 and 200 epochs at 0.03 to 0.1, the least movement that gives up no quality, with a tenth of the rows new.
+REFINING_EPOCHS, REFINING_RATE = 100, 0.05
+FEWEST_ROWS: dict[Optimizer, int] = {"sequential": 3, "umap-learn": MIN_ROWS}
+
+MAP_WIDTH = 10.0  # of the start along each axis, as in umap-learn
+START_NOISE = 1e-4  # tells copies apart
+START_DECIMALS = 4  # what machines add up differently lies far below
+PCA_ROWS = 10_000  # rows that the axes of the start are computed from, and that are projected at a time
 SECONDS_BETWEEN_LINES = 5.0
-# umap-learn weights edges between labels by exp(-2.5 / (1 - target_weight)). Near 1 that is 0 in float32, and rows
-# without a neighbour of their own label would get no place at all.
-TARGET_WEIGHT_LIMIT = 0.95
 
 
 def umap_layout(
@@ -23,9 +37,11 @@ def umap_layout(
     n_components: int = 2,
     n_neighbors: int = 10,
     min_dist: float = 0.1,
-    n_epochs: int = 500,
+    n_epochs: int | None = None,
     target_weight: float = 0.0,
+    optimizer: Optimizer = "sequential",
     seed: int = 0,
+    start: np.ndarray | None = None,
     log: logging.Logger = logging.getLogger(__name__),
 ) -> np.ndarray:
     """Lay out rows by UMAP (McInnes, Healy and Melville 2018), from a PCA start.
@@ -46,12 +62,17 @@ def umap_layout(
     min_dist
         Least distance between points of the map, in [0, 1].
     n_epochs
-        Rounds of the optimiser.
+        Rounds of the optimiser; None for `DEFAULT_EPOCHS`.
     target_weight
         0: the labels play no part. Up to 1: weight of the labels in the graph, as umap-learn's; all above
         `TARGET_WEIGHT_LIMIT` count as that.
+    optimizer
+        ``sequential``: `umap_optimizer`. ``umap-learn``: the reference, on one thread, which the seed needs.
     seed
-        The same input and seed give the same layout; umap-learn runs on one thread for it.
+        The same input and seed give the same layout.
+    start
+        (n, n_components) coordinates of an earlier layout, which is then only refined: by the sequential
+        optimiser, in `REFINING_EPOCHS` at `REFINING_RATE`.
     log
         Where progress goes.
 
@@ -66,9 +87,11 @@ def umap_layout(
         A parameter out of its range, too few rows, or fewer neighbours than asked for.
     """
     n = len(vectors)
-    check_layout_input("umap_projection", vectors, neighbors, n_components)
+    check_layout_input("umap_projection", vectors, neighbors, n_components, FEWEST_ROWS[optimizer])
     if n_neighbors < 2:
         raise InputError(f"umap_projection: n_neighbors: expected at least 2, found {n_neighbors}")
+    if n_epochs is None:
+        n_epochs = DEFAULT_EPOCHS[optimizer]
     if n_epochs < 1:
         raise InputError(f"umap_projection: n_epochs: expected at least 1, found {n_epochs}")
     if not 0 <= min_dist <= 1:
@@ -81,10 +104,64 @@ def umap_layout(
             f"umap_projection: n_neighbors: expected at most {neighbors.rows.shape[1] + 1}, the neighbours "
             f"that nearest_neighbors holds and the row itself, found {n_neighbors}; raise n_neighbors there"
         )
-    log.info(f"UMAP: {n:,} rows, loading umap-learn and compiling (some 10 seconds)")
+    if start is None and optimizer == "umap-learn":
+        return _umap_learn(
+            vectors, neighbors, labels, n_components, n_neighbors, min_dist, n_epochs, target_weight, seed, log
+        )
+    graph = fuzzy_graph(neighbors, n_neighbors, labels, target_weight)
+    if start is None:
+        log.info(f"UMAP: {n:,} rows, {len(graph.weights):,} edges")
+        start = pca_start(vectors, n_components, seed)
+        return optimize(graph, start, min_dist=min_dist, n_epochs=n_epochs, seed=seed, log=log)
+    log.info(f"UMAP: refining the earlier map of {n:,} rows")
+    return optimize(
+        graph, start, min_dist=min_dist, n_epochs=REFINING_EPOCHS, rate=REFINING_RATE, seed=seed, log=log
+    )
+
+
+def pca_start(vectors: np.ndarray, n_components: int, seed: int) -> np.ndarray:
+    """First principal components of the rows, each axis `MAP_WIDTH` wide, float32 (n, n_components).
+
+    As good a map comes of it as of umap-learn's spectral start, whose eigensolver is not repeatable where rows
+    are exact copies (scipy 1.17 draws vectors without a seed there).
+    """
+    from scipy.linalg import eigh
+    from threadpoolctl import threadpool_limits
+
+    rng = np.random.default_rng(seed)
+    n, d = vectors.shape
+    with threadpool_limits(limits=1):  # sums depend on the number of threads, and threads gain nothing here
+        some = vectors[np.sort(rng.permutation(n)[:PCA_ROWS])].astype(np.float64)
+        some -= some.mean(axis=0)
+        components = eigh(some.T @ some, subset_by_index=[d - n_components, d - 1])[1][:, ::-1]
+        strongest = components[np.abs(components).argmax(axis=0), np.arange(n_components)]
+        components *= np.sign(strongest)
+        blocks = range(0, n, PCA_ROWS)
+        projected = np.concatenate([vectors[at : at + PCA_ROWS].astype(np.float64) @ components for at in blocks])
+    projected -= projected.mean(axis=0)
+    projected = (projected * (MAP_WIDTH / np.abs(projected).max())).round(START_DECIMALS)
+    projected += rng.normal(scale=START_NOISE, size=projected.shape)
+    low, high = projected.min(axis=0), projected.max(axis=0)
+    return (MAP_WIDTH * (projected - low) / (high - low)).astype(np.float32)
+
+
+def _umap_learn(
+    vectors: np.ndarray,
+    neighbors: Neighbors,
+    labels: np.ndarray,
+    n_components: int,
+    n_neighbors: int,
+    min_dist: float,
+    n_epochs: int,
+    target_weight: float,
+    seed: int,
+    log: logging.Logger,
+) -> np.ndarray:
+    """Lay out rows with umap-learn; the parameters are those of `umap_layout`, checked."""
+    log.info(f"UMAP: {len(vectors):,} rows, loading umap-learn and compiling (some 10 seconds)")
     from umap import UMAP
 
-    itself = np.arange(n, dtype=np.int32)[:, None]
+    itself = np.arange(len(vectors), dtype=np.int32)[:, None]
     nearest = np.hstack([itself, neighbors.rows[:, : n_neighbors - 1]])
     distances = np.pad(neighbors.cosine_distances[:, : n_neighbors - 1], ((0, 0), (1, 0)))
     model = UMAP(
@@ -94,9 +171,7 @@ def umap_layout(
         n_epochs=n_epochs,
         metric="cosine",
         precomputed_knn=(nearest, distances),
-        # As good a map as from umap-learn's spectral start, whose eigensolver (scipy 1.17) draws vectors
-        # without a seed where some rows are exact duplicates.
-        init="pca",
+        init="pca",  # see pca_start
         disconnection_distance=np.inf,  # else rows whose neighbours are all their opposites get no place
         target_weight=min(target_weight, TARGET_WEIGHT_LIMIT),
         random_state=seed,
