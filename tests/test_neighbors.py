@@ -8,10 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from synthetic import make_training_set
 
-from text_classification_viz.core import neighbors as neighbors_module
 from text_classification_viz.core import tables
 from text_classification_viz.core.errors import InputError
-from text_classification_viz.core.neighbors import Neighbors, find_neighbors, measure_recall
+from text_classification_viz.core.neighbors import Neighbors, brute_force, find_neighbors, measure_recall
 
 FLOAT32_SIMILARITY = 1e-6  # a sum of products of unit vectors in float32 is that far off at most
 
@@ -51,7 +50,7 @@ def test_neighbors_are_those_of_brute_force(vectors):
 
 def test_blocks_make_no_difference(vectors, monkeypatch):
     whole = find_neighbors(vectors, 20)
-    monkeypatch.setattr(neighbors_module, "QUERY_BLOCK", 99)
+    monkeypatch.setattr(brute_force, "QUERY_BLOCK", 99)
     blocks = find_neighbors(vectors, 20)
     np.testing.assert_allclose(blocks.similarities, whole.similarities, atol=FLOAT32_SIMILARITY)
     assert (blocks.rows == whole.rows).mean() > 0.999  # but for ties in float32
@@ -123,7 +122,7 @@ def test_memory_map_that_is_read_only_will_do(vectors, tmp_path):
 
 
 def test_progress_is_logged(vectors, caplog, monkeypatch):
-    monkeypatch.setattr(neighbors_module, "QUERY_BLOCK", 300)
+    monkeypatch.setattr(brute_force, "QUERY_BLOCK", 300)
     with caplog.at_level(logging.INFO):
         find_neighbors(vectors, 5, log=logging.getLogger("the run"))
     assert [record.getMessage() for record in caplog.records] == [

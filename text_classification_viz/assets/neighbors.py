@@ -6,8 +6,8 @@ import pyarrow as pa
 from pydantic import Field
 
 from text_classification_viz.assets.common import COMMON
-from text_classification_viz.checks import RECALL_CHECK, check_recall
-from text_classification_viz.core.neighbors import find_neighbors, measure_recall
+from text_classification_viz.checks import LOW_RECALL, RECALL_CHECK, check_recall
+from text_classification_viz.core.neighbors import Device, choose_method, find_neighbors, measure_recall
 from text_classification_viz.storage.failures import clear_failures
 
 
@@ -20,12 +20,17 @@ class NeighborsConfig(dg.Config):
         description="Neighbours of each row, itself excluded; fewer where there are fewer rows. The outlier "
         "report looks at 100, a t-SNE map at three per unit of perplexity.",
     )
+    device: Device = Field(
+        default="auto",
+        description="Where the search runs: `cpu`, `cuda` (a GPU, by torch), or `auto`: a GPU where there is one "
+        "and enough rows to be worth it.",
+    )
 
 
 @dg.asset(
     description="The nearest neighbours of each row by cosine similarity, nearest first, itself excluded.",
     kinds={"faiss", "parquet"},
-    code_version="1",
+    code_version="2",
     check_specs=[RECALL_CHECK],
     dagster_type=pa.Table,  # beside a check, Dagster reads no type from the annotation
     **COMMON,
@@ -35,12 +40,17 @@ def nearest_neighbors(
     context: dg.AssetExecutionContext, config: NeighborsConfig, train_vectors: np.ndarray
 ) -> dg.MaterializeResult:
     """Search the neighbours of all rows."""
-    neighbors = find_neighbors(train_vectors, config.n_neighbors, log=context.log)
+    method = choose_method(len(train_vectors), config.device)
+    neighbors = find_neighbors(train_vectors, config.n_neighbors, method=method, log=context.log)
     recall = measure_recall(train_vectors, neighbors)
+    if recall < LOW_RECALL:
+        context.log.warning(f"nearest neighbours: {recall:.1%} of the true ones were found by {method.value}")
     return dg.MaterializeResult(
         value=neighbors.to_table(),
         metadata={
             "neighbors_per_row": neighbors.rows.shape[1],
+            "method": method.value,
+            "device": method.device,
             "recall": recall,
             "mean_similarity_of_nearest": float(neighbors.similarities[:, 0].mean()),
         },

@@ -1,0 +1,192 @@
+"""All pairs of many rows: coarse products find who may count, float32 scores decide.
+
+1. A sample of the rows gives each row a threshold that about twice as many others as needed will pass.
+2. The rows are ordered by threshold. The first of two rows then has the lower one, and one comparison tells
+   whether a pair may count for either: each pair is looked at once and serves both.
+3. Blocks of pairs are multiplied, and the few pairs above the threshold are scored in float32.
+4. The best k of each row are kept. Rows that fewer than k others reached, or too many, as in a crowd of
+   duplicates, are left to brute force.
+
+The products are of int8, which take a quarter of the time and lose next to nothing, or of float32. Blocks are
+shared out among threads, each of which computes alone, so that results do not depend on how many there are.
+"""
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from text_classification_viz.core.neighbors.brute_force import search_brute_force
+from text_classification_viz.core.neighbors.ranking import LAST_KEY, nearest_of, score_pairs, sort_keys
+
+SAMPLE = 2_048  # rows that thresholds are taken from, or
+SAMPLED_SHARE = 1 / 32  # of the rows, if that is more
+SIGMAS = 3.0  # of a sampled count by which thresholds are lowered; one row in 300 then falls short
+CROWDED = 4  # times as many above its threshold as there should be, and a row is left to brute force
+ROW_BLOCK, COLUMN_BLOCK = 512, 1_024  # 2 MB of products, which stay in the cache
+BAND = 4_096  # rows finished together; their numbers in it fit 16 bits
+INT8_LARGEST = 127
+FLOAT32_ROUNDING = 1e-6  # of a product of unit vectors
+
+Candidates = tuple[np.ndarray, np.ndarray, np.ndarray]  # row, other row, similarity
+
+
+def search_all_pairs(
+    vectors: np.ndarray, k: int, *, int8: bool, log: logging.Logger
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and similarities (n, k) of the nearest others of every row of the float32 `vectors` (n, d)."""
+    n = len(vectors)
+    if int8 and not _int8_adds_up(vectors[:ROW_BLOCK]):
+        log.warning(
+            "nearest neighbours: int8 products overflow on this processor; float32 serves, which is slower"
+        )
+        int8 = False
+    rows, similarities = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
+    found = np.zeros(n, bool)
+    bands = _slices(0, n, BAND)
+    candidates: list[list[Candidates]] = [[] for _ in bands]
+    with _threads() as pool:
+        ordered = _OrderedRows.by_threshold(vectors, k, int8, pool)
+        for number, band in enumerate(bands):
+            blocks = [
+                (block, other_number, others)
+                for block in _slices(band.start, band.stop, ROW_BLOCK)
+                for other_number, other_band in enumerate(bands[number:], start=number)
+                for others in _slices(other_band.start, other_band.stop, COLUMN_BLOCK)
+                if others.stop > block.start
+            ]
+            pairs = pool.map(lambda block: ordered.candidates(block[0], block[2]), blocks)
+            for (_, other_number, _), (for_block, for_others) in zip(blocks, pairs, strict=True):
+                candidates[number].append(for_block)
+                candidates[other_number].append(for_others)
+            done, nearest = ordered.nearest(band, candidates[number], k)
+            candidates[number] = []
+            rows[done], similarities[done] = nearest
+            found[done] = True
+            log.info(f"nearest neighbours: {band.stop:,} of {n:,} rows")
+    left = np.flatnonzero(~found)
+    if len(left):
+        rows[left], similarities[left] = search_brute_force(vectors, left, k, log)
+    return rows, similarities
+
+
+@dataclass(frozen=True)
+class _OrderedRows:
+    """Rows in ascending order of their thresholds.
+
+    Attributes
+    ----------
+    numbers
+        (n,) their row numbers.
+    vectors
+        float32 (n, d).
+    codes
+        What is multiplied, (n, d): the vectors, or int8 in proportion to them.
+    thresholds
+        (n,) product of codes that another row must reach to count.
+    """
+
+    numbers: np.ndarray
+    vectors: np.ndarray
+    codes: np.ndarray
+    thresholds: np.ndarray
+
+    @classmethod
+    def by_threshold(cls, vectors: np.ndarray, k: int, int8: bool, pool: Executor) -> "_OrderedRows":
+        codes = _int8_codes(vectors) if int8 else vectors
+        n = len(codes)
+        sample = codes[np.random.default_rng(0).permutation(n)[: max(SAMPLE, int(SAMPLED_SHARE * n))]]
+        expected = k * len(sample) / n
+        rank = min(len(sample), 1 + int(np.ceil(expected + SIGMAS * np.sqrt(expected))))  # 1: the row itself
+        blocks = [codes[block] for block in _slices(0, n, ROW_BLOCK)]
+        thresholds = np.concatenate(list(pool.map(partial(_thresholds, sample, rank), blocks)))
+        numbers = np.argsort(thresholds, kind="stable")
+        codes = codes[numbers]
+        return cls(numbers, vectors[numbers] if int8 else codes, codes, thresholds[numbers])
+
+    def candidates(self, block: slice, others: slice) -> tuple[Candidates, Candidates]:
+        """What the rows of `block` find among `others`, and the reverse; a pair in both is taken once."""
+        products = _multiply(self.codes[block], self.codes[others])
+        above = np.flatnonzero(products >= self.thresholds[block, None])
+        first, second = np.divmod(above, products.shape[1])
+        first += block.start
+        second += others.start
+        if others.start < block.stop:
+            once = first < second
+            above, first, second = above[once], first[once], second[once]
+        scores = score_pairs(self.vectors, first, second)
+        back = products.ravel()[above] >= self.thresholds[second]
+        first, second = first.astype(np.int32), second.astype(np.int32)
+        return (first, second, scores), (second[back], first[back], scores[back])
+
+    def nearest(
+        self, band: slice, candidates: list[Candidates], k: int
+    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        """Numbers of the rows of `band` that have k candidates, and of each the nearest k, as `nearest_of`."""
+        row, other, score = (np.concatenate(parts) for parts in zip(*candidates, strict=True))
+        row = (row - band.start).astype(np.uint16)  # NumPy sorts 16 bits by radix
+        by_row = np.argsort(row, kind="stable")
+        counts = np.bincount(row, minlength=band.stop - band.start)
+        keys = np.full((len(counts), max(k, counts.max())), LAST_KEY)
+        keys[np.arange(keys.shape[1]) < counts[:, None]] = sort_keys(score, self.numbers[other])[by_row]
+        enough = counts >= k
+        return self.numbers[band][enough], nearest_of(keys[enough], k)
+
+
+@contextmanager
+def _threads() -> Iterator[Executor]:
+    """As many threads as OpenMP would use, in each of which libraries compute with that one alone."""
+    import faiss
+    from threadpoolctl import threadpool_limits
+
+    n_threads = faiss.omp_get_max_threads()
+    one_each = partial(threadpool_limits, 1)  # OpenMP's limit is each thread's own, that of BLAS the process's
+    with threadpool_limits(1), ThreadPoolExecutor(n_threads, initializer=one_each) as pool:
+        yield pool
+
+
+def _slices(start: int, stop: int, size: int) -> list[slice]:
+    return [slice(first, min(first + size, stop)) for first in range(start, stop, size)]
+
+
+def _int8_codes(vectors: np.ndarray) -> np.ndarray:
+    codes = np.empty(vectors.shape, np.int8)
+    scale = INT8_LARGEST / (max(vectors.max(), -vectors.min()) or 1)
+    for block in _slices(0, len(vectors), BAND):
+        codes[block] = np.rint(vectors[block] * scale)
+    return codes
+
+
+def _int8_adds_up(vectors: np.ndarray) -> bool:
+    """Whether int8 products come out right, the largest too: a row with itself.
+
+    Processors without an instruction for them add up in 16 bits, which overflow.
+    """
+    codes = _int8_codes(vectors)
+    return np.array_equal(_multiply(codes, codes), codes.astype(np.int32) @ codes.T.astype(np.int32))
+
+
+def _multiply(codes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Products (m, n) of all pairs of rows: float32, or int32 of int8."""
+    if codes.dtype != np.int8:
+        return codes @ others.T
+    import torch
+
+    # torch has this product for its quantised layers, and no public name for it
+    return torch._int_mm(torch.from_numpy(codes), torch.from_numpy(others).T).numpy()
+
+
+def _thresholds(sample: np.ndarray, rank: int, codes: np.ndarray) -> np.ndarray:
+    """The product that `rank` rows of the sample reach with each of `codes`; out of reach for those in a crowd."""
+    products = _multiply(codes, sample)
+    place = len(sample) - rank
+    thresholds = np.partition(products, place, axis=1)[:, place].copy()  # a view would keep all products
+    if products.dtype == np.float32:
+        thresholds -= FLOAT32_ROUNDING  # so that equal vectors all reach it or none does
+    crowded = np.count_nonzero(products >= thresholds[:, None], axis=1) > CROWDED * rank
+    thresholds[crowded] = np.inf if products.dtype == np.float32 else np.iinfo(products.dtype).max
+    return thresholds

@@ -1,0 +1,33 @@
+"""Each row compared with all others in float32: exact, whatever the vectors are like."""
+
+import logging
+
+import numpy as np
+
+from text_classification_viz.core.neighbors.ranking import nearest_of, score_pairs, sort_keys
+
+QUERY_BLOCK = 8_192  # rows searched between two lines of progress
+SURPLUS = 8  # found beyond k, so that rounding does not decide who is the k-th
+
+
+def search_brute_force(
+    vectors: np.ndarray, rows: np.ndarray, k: int, log: logging.Logger
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and similarities (m, k) of the nearest others of m `rows` of the float32 `vectors` (n, d).
+
+    Where more than `SURPLUS` others are exactly as near as the k-th, faiss chooses among them.
+    """
+    import faiss
+
+    n_found = min(k + 1 + SURPLUS, len(vectors))
+    nearest, similarities = np.empty((len(rows), k), np.int32), np.empty((len(rows), k), np.float32)
+    for start in range(0, len(rows), QUERY_BLOCK):
+        block = slice(start, min(start + QUERY_BLOCK, len(rows)))
+        _, found = faiss.knn(vectors[rows[block]], vectors, n_found, metric=faiss.METRIC_INNER_PRODUCT)
+        is_self = found == rows[block, None]
+        is_self[~is_self.any(axis=1), -1] = True  # crowded out by duplicates: leave out the last instead
+        others = found[~is_self].reshape(-1, n_found - 1)
+        scores = score_pairs(vectors, np.broadcast_to(rows[block, None], others.shape), others)
+        nearest[block], similarities[block] = nearest_of(sort_keys(scores, others), k)
+        log.info(f"nearest neighbours: {block.stop:,} of {len(rows):,} rows")
+    return nearest, similarities

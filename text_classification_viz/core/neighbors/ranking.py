@@ -1,0 +1,53 @@
+"""What all searches share: scores that do not depend on who asks, and the order of neighbours.
+
+Neighbours stand nearest first, and equally near ones by row number.
+"""
+
+import numpy as np
+
+LAST_KEY = np.iinfo(np.int64).max
+
+
+def score_pairs(vectors: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """float32 similarities of the rows `first` and `second` (int64, of one shape).
+
+    A matrix product rounds one and the same pair differently at different places of the matrix; this does not.
+    """
+    import faiss
+
+    first, second = np.ascontiguousarray(first), np.ascontiguousarray(second)
+    scores = np.empty(first.shape, np.float32)
+    faiss.pairwise_indexed_inner_product(  # type: ignore[attr-defined]  # its stubs leave it out
+        vectors.shape[1],
+        first.size,
+        faiss.swig_ptr(vectors),
+        faiss.swig_ptr(first),
+        faiss.swig_ptr(vectors),
+        faiss.swig_ptr(second),
+        faiss.swig_ptr(scores),
+    )
+    return np.clip(scores, -1, 1, out=scores)
+
+
+def sort_keys(similarities: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """int64 keys whose ascending order is that of neighbours; NumPy sorts one key much faster than two.
+
+    The bits of float32 read as an integer ascend with the value; of negative values, all but the sign is inverted.
+    """
+    bits = (similarities + np.float32(0)).view(np.int32)  # + 0 makes 0 of -0
+    ascending = bits ^ ((bits >> 31) & 0x7FFFFFFF)
+    return (~ascending).astype(np.int64) << 32 | rows
+
+
+def read_keys(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows (int32) and similarities (float32) that `sort_keys` was given."""
+    ascending = ~(keys >> 32).astype(np.int32)
+    bits = ascending ^ ((ascending >> 31) & 0x7FFFFFFF)
+    return (keys & 0xFFFFFFFF).astype(np.int32), bits.view(np.float32)
+
+
+def nearest_of(keys: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and similarities (n, k) of the k lowest of each row of `keys`, which has k columns or more."""
+    if keys.shape[1] > k:
+        keys = np.partition(keys, k - 1, axis=1)[:, :k]
+    return read_keys(np.sort(keys, axis=1))

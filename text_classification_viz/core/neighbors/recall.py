@@ -1,0 +1,23 @@
+"""How much of the truth a search found."""
+
+import numpy as np
+
+from text_classification_viz.core.neighbors.neighbor_lists import Neighbors
+
+RECALL_ROWS = 256  # recall to about ±0.002 at k = 100
+RECALL_TOLERANCE = 1e-5  # similarities this close are one another's equal in float32
+
+
+def measure_recall(vectors: np.ndarray, neighbors: Neighbors, *, seed: int = 0) -> float:
+    """Share of the true nearest neighbours that were found, on a sample of rows searched by brute force.
+
+    A neighbour counts as true if it is at least as similar as the k-th nearest, to `RECALL_TOLERANCE`, so
+    that ties do not count against the search.
+    """
+    n, k = neighbors.rows.shape
+    sample = np.random.default_rng(seed).permutation(n)[:RECALL_ROWS]
+    exact = vectors[sample] @ vectors.T
+    exact[np.arange(len(sample)), sample] = -np.inf
+    kth = np.partition(exact, n - k, axis=1)[:, n - k]
+    found = np.take_along_axis(exact, neighbors.rows[sample].astype(np.int64), axis=1)
+    return float((found >= kth[:, None] - RECALL_TOLERANCE).mean())
