@@ -3,7 +3,7 @@ import pytest
 from outlier_samples import gaussian_classes, unit
 
 from text_classification_viz.core.neighbors import find_neighbors
-from text_classification_viz.core.outliers import ridge as ridge_module
+from text_classification_viz.core.outliers import chunks as chunks_module
 from text_classification_viz.core.outliers.blocks import Blocks
 from text_classification_viz.core.outliers.regression import Standardizer, fit_softmax, linear, log_softmax
 from text_classification_viz.core.outliers.ridge import PENALTY, Ridge
@@ -21,7 +21,7 @@ def fit_and_predict(vectors, labels, n_classes, points):
 
 
 def test_leave_one_out_equals_a_refit_without_the_row(monkeypatch):
-    monkeypatch.setattr(ridge_module, "CHUNK_ROWS", 7)
+    monkeypatch.setattr(chunks_module, "CHUNK_ROWS", 7)
     vectors, labels = gaussian_classes(40, 3, n_dims=6)
     closed_form = Ridge.fit(vectors, labels, 3).leave_one_out(vectors, labels)
     for row in range(40):

@@ -11,6 +11,7 @@ from google.protobuf import text_format
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 from tensorboard.plugins.projector.projector_plugin import _read_tensor_binary_file, _read_tensor_tsv_file
+from tensorboard.util.tensor_util import make_ndarray
 
 from text_classification_viz.core import projector
 from text_classification_viz.core.errors import InputError
@@ -275,7 +276,8 @@ class TestRun:
     def test_events_hold_the_number_of_rows(self, tmp_path):
         write_run(tmp_path, vectors_of(5), metadata_of(5))
         events = EventAccumulator(str(tmp_path)).Reload()
-        assert [scalar.value for scalar in events.Scalars("rows")] == [5]
+        assert [make_ndarray(event.tensor_proto) for event in events.Tensors("rows")] == [5]
+        assert events.SummaryMetadata("rows").plugin_data.plugin_name == "scalars"
 
     def test_events_file_comes_when_all_else_is_there(self, tmp_path, monkeypatch):
         seen = {}
@@ -284,16 +286,13 @@ class TestRun:
             def __init__(self, folder):
                 seen.update({path.name: path.stat().st_size for path in tmp_path.iterdir()})
 
-            def __enter__(self):
-                return self
-
-            def __exit__(self, *_):
+            def add_scalar(self, *_, **__):
                 pass
 
-            def add_scalar(self, *_):
+            def close(self):
                 pass
 
-        monkeypatch.setattr("torch.utils.tensorboard.SummaryWriter", Recorder)
+        monkeypatch.setattr("tensorboard.summary.Writer", Recorder)
         write_run(tmp_path, vectors_of(5), metadata_of(5), [Layout("map", map_of(5))])
         assert seen == {path.name: path.stat().st_size for path in tmp_path.iterdir()}
         assert len(seen) == 4

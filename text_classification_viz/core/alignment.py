@@ -12,8 +12,7 @@ import pyarrow as pa
 
 EQUAL_VECTORS_TOLERANCE = 1e-3  # the same text embedded in another batch differs by about 1e-7
 MIN_EQUAL_SHARE = 0.95
-AGREEMENT_ROWS = 2_000
-ROW_BLOCK = 256  # rows compared with all others at a time, to bound memory
+AGREEMENT_ROWS = 1_000
 AGREEMENT_NEIGHBORS = 10
 PERMUTATIONS = 50
 MIN_SIGMAS = 4.0  # of the agreement under shuffled labels; aligned news text reaches over 100
@@ -100,17 +99,16 @@ def _equal_text_pairs(train_df: pa.Table) -> np.ndarray:
 def _label_agreement(
     train_df: pa.Table, vectors: np.ndarray, rng: np.random.Generator
 ) -> tuple[float, float, float]:
+    import faiss
+
     labels = train_df["class_label"].combine_chunks().dictionary_encode().indices.to_numpy()
     if len(labels) < MIN_ROWS or labels.max() == 0:
         return np.nan, np.nan, np.nan
     rows = np.sort(rng.permutation(len(labels))[:AGREEMENT_ROWS])
-    neighbors = np.empty((len(rows), AGREEMENT_NEIGHBORS), np.int64)
-    for start in range(0, len(rows), ROW_BLOCK):
-        block = rows[start : start + ROW_BLOCK]
-        distances = -(vectors[block] @ vectors.T)
-        distances[np.arange(len(block)), block] = np.inf
-        nearest = np.argpartition(distances, AGREEMENT_NEIGHBORS, axis=1)[:, :AGREEMENT_NEIGHBORS]
-        neighbors[start : start + len(block)] = nearest
+    _, nearest = faiss.knn(vectors[rows], vectors, AGREEMENT_NEIGHBORS + 1, metric=faiss.METRIC_INNER_PRODUCT)
+    # The row itself goes to the end of the list, the others keep their order; then the list loses one.
+    others_first = np.argsort(nearest == rows[:, None], axis=1, kind="stable")[:, :AGREEMENT_NEIGHBORS]
+    neighbors = np.take_along_axis(nearest, others_first, axis=1)
 
     def agreement(labels: np.ndarray) -> float:
         return float((labels[neighbors] == labels[rows][:, None]).mean())

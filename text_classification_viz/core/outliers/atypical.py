@@ -6,7 +6,7 @@ in a shuffled order lie inside the cloud as a whole: each is plain to the other 
 
 import numpy as np
 
-from text_classification_viz.core.outliers.ridge import chunks
+from text_classification_viz.core.outliers.chunks import chunks
 
 NEIGHBORS = 10
 # Share of the mean variance added to each direction, so that a flat cloud (fewer rows than dimensions) has a

@@ -7,6 +7,7 @@ modules beside this one.
 import logging
 import math
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -130,14 +131,16 @@ def outlier_report(
 
     classes, labels = np.unique(np.asarray(train_df["class_label"].to_pylist()), return_inverse=True)
     labels = labels.astype(np.int32)
-    # Small products in contending threads cost ten times the CPU, and their sums depend on the thread count.
-    with threadpool_limits(limits=1):
+    # Small products in contending threads cost ten times the CPU, and their sums depend on the thread count. So
+    # each of these has one thread, and what does not need the others' results runs beside them.
+    with threadpool_limits(limits=1), ThreadPoolExecutor() as threads:
+        unlikeness_found = threads.submit(atypicality, vectors, similarities)
         log.info(f"outliers: {len(labels):,} rows in {len(classes)} classes as the other rows see them")
         blocks = Blocks.fit(vectors, labels, len(classes), neighbors, similarities)
-        noise = fit_noise_model(blocks.features, labels, len(classes), log=log)
-        log.info("outliers: learning what two topics look like from mixtures of rows")
-        strengths = topic_strengths(blocks, seed)
-        unlikeness = atypicality(vectors, similarities)
+        log.info("outliers: learning how labels go wrong, and from mixtures of rows what two topics look like")
+        noise_found = threads.submit(fit_noise_model, blocks.features, labels, len(classes), log=log)
+        strengths = topic_strengths(blocks, seed)  # in this thread: the limit on faiss holds in no other
+        noise, unlikeness = noise_found.result(), unlikeness_found.result()
     log.info("outliers: reading the texts for duplicates and missing words")
     fields = train_df["headline"].to_pylist(), train_df["short_description"].to_pylist()
     texts = [f"{headline or ''} {description or ''}" for headline, description in zip(*fields, strict=True)]

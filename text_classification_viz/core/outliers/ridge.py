@@ -4,13 +4,13 @@ Belongs here: the linear view of a row's class, from all rows but itself. What t
 `votes`.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from text_classification_viz.core.outliers.chunks import chunks
+
 PENALTY = 10.0  # in squared vector lengths: weighs as much as ten rows in every direction
-CHUNK_ROWS = 4096  # rows worked on at a time, so that memory-mapped vectors are never copied whole
 
 
 @dataclass(frozen=True)
@@ -114,11 +114,6 @@ class Ridge:
 
     def _one_hot(self, labels: np.ndarray) -> np.ndarray:
         return one_hot(labels, len(self.intercept))
-
-
-def chunks(n_rows: int) -> Iterator[slice]:
-    """Slices of at most `CHUNK_ROWS` rows that together cover `n_rows`."""
-    return (slice(start, min(start + CHUNK_ROWS, n_rows)) for start in range(0, n_rows, CHUNK_ROWS))
 
 
 def one_hot(labels: np.ndarray, n_classes: int) -> np.ndarray:

@@ -6,6 +6,8 @@ view stands in `ridge`.
 
 import numpy as np
 
+from text_classification_viz.core.outliers.chunks import chunks
+
 # The reach of the two votes, the temperature and the offset were chosen once on two corpora (34k news rows and
 # 20 Newsgroups) with fresh label noise; the results are flat around them.
 NEAR = 50
@@ -33,25 +35,39 @@ def neighbor_votes(neighbor_labels: np.ndarray, similarities: np.ndarray, n_clas
         `FAR` nearest; how similar the nearest one and, in the mean, the nearest `FEW` of each class are, less
         the similarity of the nearest neighbour of all. A shorter list is used as far as it goes.
     """
+    views = [_views(neighbor_labels[rows], similarities[rows], n_classes) for rows in chunks(len(similarities))]
+    return np.vstack(views)
+
+
+def _views(neighbor_labels: np.ndarray, similarities: np.ndarray, n_classes: int) -> np.ndarray:
+    """The views of a chunk of rows."""
     n_rows, k = similarities.shape
     k = min(k, FAR)
-    rows = np.arange(n_rows)
-    gaps = similarities[:, :k] - similarities[:, :1]
+    gaps = similarities[:, :k] - similarities[:, :1].astype(np.float64)
+    weights = np.exp(gaps / TEMPERATURE)
     absent = gaps[:, -1] - BEYOND
+    # Where each neighbour's class stands in a flat table of all rows' classes.
+    cells = n_classes * np.arange(n_rows)[:, None] + neighbor_labels[:, :k]
 
-    votes = np.zeros((n_rows, n_classes))
-    seen = np.zeros((n_rows, n_classes), dtype=np.int32)
-    nearest = np.repeat(absent[:, None].astype(np.float64), n_classes, axis=1)
+    def votes(steps: slice) -> np.ndarray:
+        counts = np.bincount(cells[:, steps].ravel(), weights[:, steps].ravel(), minlength=n_rows * n_classes)
+        return counts.reshape(n_rows, n_classes)
+
+    near = votes(slice(NEAR))
+    far = near + votes(slice(NEAR, None))
+    nearest = np.repeat(absent, n_classes)
     nearest_few = nearest.copy()
+    seen = np.zeros(n_rows * n_classes, dtype=np.int32)
     # A walk outwards: at each step a row meets one neighbour, so that no cell is met twice within a step.
     for step in range(k):
-        cell = rows, neighbor_labels[:, step]
-        gap = gaps[:, step]
-        votes[cell] += np.exp(gap / TEMPERATURE)
-        nearest[cell] += np.where(seen[cell] < 1, gap - absent, 0)
-        nearest_few[cell] += np.where(seen[cell] < FEW, (gap - absent) / FEW, 0)
+        counted = np.flatnonzero(seen[cells[:, step]] < FEW)
+        cell = cells[counted, step]
+        gap = gaps[counted, step] - absent[counted]
+        nearest[cell] += np.where(seen[cell] < 1, gap, 0)
+        nearest_few[cell] += gap / FEW
         seen[cell] += 1
-        if step + 1 == min(NEAR, k):
-            near_share = votes / votes.sum(axis=1, keepdims=True)
-    far_share = votes / votes.sum(axis=1, keepdims=True)
-    return np.hstack([near_share, np.log(far_share + LOG_OFFSET), nearest, nearest_few])
+    near_share, far_share = (view / view.sum(axis=1, keepdims=True) for view in (near, far))
+    by_row = (n_rows, n_classes)
+    return np.hstack(
+        [near_share, np.log(far_share + LOG_OFFSET), nearest.reshape(by_row), nearest_few.reshape(by_row)]
+    )
