@@ -5,12 +5,17 @@ import logging
 import numpy as np
 import pytest
 from map_quality import label_purity
+from openTSNE import TSNE
+from openTSNE.affinity import PerplexityBasedNN
+from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from scipy.sparse import csr_matrix, random_array
 from synthetic import make_training_set
 
+from text_classification_viz.core import tsne
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.layout import MIN_ROWS
 from text_classification_viz.core.neighbors import find_neighbors
+from text_classification_viz.core.quality import measure_quality
 from text_classification_viz.core.tsne import supervise, tsne_layout
 
 UNBALANCED = np.random.default_rng(0).permutation(np.repeat(["a", "b", "c", "d"], [40, 15, 4, 1]))
@@ -115,6 +120,50 @@ def test_labels_play_no_part_without_supervision(overlapping):
 
 def test_same_input_same_bytes(apart):
     assert tsne_layout(*apart).tobytes() == tsne_layout(*apart).tobytes()
+
+
+def test_number_of_threads_does_not_matter(apart, monkeypatch):
+    usual = tsne_layout(*apart, n_iter=30)
+    monkeypatch.setattr(tsne, "FEWEST_ROWS_FOR_THREADS", 0)
+    assert tsne_layout(*apart, n_iter=30).tobytes() == usual.tobytes()
+
+
+def test_neighbors_stay_as_they_were(apart):
+    vectors, _, labels = apart
+    neighbors = find_neighbors(vectors, 15)  # exactly those that perplexity 5 needs
+    before = neighbors.rows.copy()
+    tsne_layout(vectors, neighbors, labels, perplexity=5, n_iter=3)
+    np.testing.assert_array_equal(neighbors.rows, before)
+
+
+@pytest.mark.parametrize("supervision", [0, 25])
+def test_refining_keeps_a_map_as_good_and_where_it_was(overlapping, supervision):
+    vectors, neighbors, labels = overlapping
+    settings = {"supervision": supervision}
+    first = tsne_layout(*overlapping, **settings)
+    refined = tsne_layout(*overlapping, **settings, start=first)
+    moved = np.linalg.norm(refined - first, axis=1)
+    assert 0 < np.median(moved) < 0.05 * np.ptp(first, axis=0).max()
+    before, after = (measure_quality(vectors, neighbors, labels, layout) for layout in (first, refined))
+    assert after.trustworthiness > before.trustworthiness - 0.01
+    assert after.neighbors_kept > before.neighbors_kept - 0.01
+    assert after.label_purity > before.label_purity - 0.02
+
+
+def test_without_supervision_as_good_as_three_times_the_iterations_from_pca(overlapping):
+    """Against openTSNE as people run it: PCA, a third of 300 iterations with early exaggeration."""
+    vectors, neighbors, labels = overlapping
+    nearest = PrecomputedNeighbors(neighbors.rows[:, :15].copy(), neighbors.euclidean_distances[:, :15].copy())
+    affinities = PerplexityBasedNN(knn_index=nearest, perplexity=5)
+    plain = TSNE(early_exaggeration_iter=100, n_iter=200, random_state=0).fit(vectors, affinities=affinities)
+    theirs, ours = (
+        measure_quality(vectors, neighbors, labels, layout)
+        for layout in (np.asarray(plain), tsne_layout(vectors, neighbors, labels, supervision=0))
+    )
+    print(f"\nopenTSNE {theirs}\nours {ours}")
+    assert ours.trustworthiness > theirs.trustworthiness
+    assert ours.neighbors_kept > theirs.neighbors_kept
+    assert ours.label_purity > theirs.label_purity - 0.02
 
 
 def test_names_of_labels_do_not_matter(apart):

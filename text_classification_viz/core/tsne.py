@@ -1,4 +1,7 @@
-"""The t-SNE layout: openTSNE on neighbours that are already there, supervised as the Embedding Projector does."""
+"""The t-SNE layout: openTSNE on neighbours that are already there, supervised as the Embedding Projector does.
+
+Belongs here: affinities, their supervision, where points start and for how long openTSNE runs.
+"""
 
 import logging
 from typing import TYPE_CHECKING
@@ -8,12 +11,21 @@ import numpy as np
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.layout import check_layout_input
 from text_classification_viz.core.neighbors import Neighbors
+from text_classification_viz.core.umap import umap_layout
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 NEIGHBORS_PER_PERPLEXITY = 3  # van der Maaten (2014), Accelerating t-SNE using tree-based algorithms
 MAX_EXAGGERATION_EPOCHS = 250  # openTSNE's default
+# A UMAP layout already has what early exaggeration is for, so that a third of the iterations makes a better map
+# (benchmarks/README.md). It does not weigh labels as t-SNE's supervision does, so supervised maps start from PCA.
+SUPERVISED_ITERATIONS, UNSUPERVISED_ITERATIONS, REFINING_ITERATIONS = 300, 100, 30
+START_SPREAD = 20.0  # standard deviation of a UMAP start; maps of 10,000 rows and more end at 20 to 30
+UMAP_NEIGHBORS = 10
+# Cells of the interpolation grid: openTSNE's own, 50 at least and of width 1, cost half as much again.
+GRID = {"min_num_intervals": 20, "ints_in_interval": 1.5}
+FEWEST_ROWS_FOR_THREADS = 5_000  # fewer are done before threads have started
 ITERATIONS_BETWEEN_LINES = 50
 SMALLEST_FACTOR = 1e-7  # the projector's margin around 0 and 1, bh_tsne.ts
 
@@ -26,12 +38,13 @@ def tsne_layout(
     n_components: int = 2,
     perplexity: float = 5.0,
     supervision: float = 25.0,
-    n_iter: int = 300,
+    n_iter: int | None = None,
     learning_rate: float | None = None,
     seed: int = 0,
+    start: np.ndarray | None = None,
     log: logging.Logger = logging.getLogger(__name__),
 ) -> np.ndarray:
-    """Lay out rows by t-SNE (van der Maaten and Hinton 2008), from a PCA start.
+    """Lay out rows by t-SNE (van der Maaten and Hinton 2008), from their UMAP layout, or from PCA if supervised.
 
     Parameters
     ----------
@@ -50,11 +63,15 @@ def tsne_layout(
         In percent, 0 to 100: how much rows of one label attract each other, see `supervise`. Above 0, that
         labels lie apart on the map is no evidence that the vectors tell them apart.
     n_iter
-        Iterations in all. The first third, at most 250, is run with early exaggeration.
+        Iterations; None for `default_iterations`. Of a supervised map, the first third, at most 250, is run with
+        early exaggeration.
     learning_rate
         Step size; None is openTSNE's automatic choice, n / exaggeration.
     seed
-        The same input and seed give the same layout; it runs on one thread for it.
+        The same input and seed give the same layout, with any number of threads.
+    start
+        (n, n_components) coordinates of an earlier layout, which is then only refined, in
+        `REFINING_ITERATIONS`.
     log
         Where progress goes.
 
@@ -74,7 +91,7 @@ def tsne_layout(
         raise InputError(f"tsne_projection: perplexity: expected above 1, found {perplexity}")
     if not 0 <= supervision <= 100:
         raise InputError(f"tsne_projection: supervision: expected 0 to 100 percent, found {supervision}")
-    if n_iter < 3:
+    if n_iter is not None and n_iter < 3:
         raise InputError(f"tsne_projection: n_iter: expected at least 3, found {n_iter}")
     if learning_rate is not None and not learning_rate > 0:
         raise InputError(f"tsne_projection: learning_rate: expected above 0, found {learning_rate}")
@@ -88,28 +105,62 @@ def tsne_layout(
     from openTSNE.affinity import PerplexityBasedNN, PrecomputedAffinities
     from openTSNE.nearest_neighbors import PrecomputedNeighbors
 
-    nearest = PrecomputedNeighbors(neighbors.rows[:, :k], neighbors.euclidean_distances[:, :k])
-    affinities = PerplexityBasedNN(knn_index=nearest, perplexity=perplexity).P
+    # A row of the gradient is one thread's, so the bytes do not depend on their number.
+    n_jobs = -1 if n >= FEWEST_ROWS_FOR_THREADS else 1
+    # Copied, for scipy sorts the rows of the matrix that is made of them in place.
+    nearest = PrecomputedNeighbors(neighbors.rows[:, :k].copy(), neighbors.euclidean_distances[:, :k].copy())
+    affinities = PerplexityBasedNN(knn_index=nearest, perplexity=perplexity, n_jobs=n_jobs).P
     if supervision > 0:
         affinities = supervise(affinities, labels, supervision)
 
     def report(iteration: int, error: float, _: np.ndarray) -> None:
         log.info(f"t-SNE: iteration {iteration} of this phase, KL divergence {error:.3f}")
 
-    exaggerated = min(n_iter // 3, MAX_EXAGGERATION_EPOCHS)
+    if n_iter is None:
+        n_iter = default_iterations(supervision)
+    exaggerated, initialization = 0, "pca" if start is None else start
+    if start is not None:
+        n_iter = REFINING_ITERATIONS
+    elif supervision > 0:
+        exaggerated = min(n_iter // 3, MAX_EXAGGERATION_EPOCHS)
+    else:
+        initialization = _umap_start(vectors, neighbors, labels, n_components, seed, log)
     layout = TSNE(
         n_components=n_components,
         early_exaggeration_iter=exaggerated,
         n_iter=n_iter - exaggerated,
         learning_rate="auto" if learning_rate is None else learning_rate,
-        initialization="pca",
-        negative_gradient_method="auto" if n_components == 2 else "bh",
-        n_jobs=1,
+        initialization=initialization,
+        negative_gradient_method="fft" if n_components == 2 else "bh",
+        **GRID,
+        n_jobs=n_jobs,
         random_state=seed,
         callbacks=report,
         callbacks_every_iters=ITERATIONS_BETWEEN_LINES,
     ).fit(vectors, affinities=PrecomputedAffinities(affinities))
     return np.ascontiguousarray(layout, dtype=np.float32)
+
+
+def default_iterations(supervision: float) -> int:
+    """Iterations after which a map has settled."""
+    return SUPERVISED_ITERATIONS if supervision > 0 else UNSUPERVISED_ITERATIONS
+
+
+def _umap_start(
+    vectors: np.ndarray,
+    neighbors: Neighbors,
+    labels: np.ndarray,
+    n_components: int,
+    seed: int,
+    log: logging.Logger,
+) -> np.ndarray:
+    """The UMAP layout of the rows, around the origin and `START_SPREAD` wide."""
+    n_neighbors = min(UMAP_NEIGHBORS, neighbors.rows.shape[1] + 1)
+    layout = umap_layout(
+        vectors, neighbors, labels, n_components=n_components, n_neighbors=n_neighbors, seed=seed, log=log
+    )
+    layout = (layout - layout.mean(axis=0)).astype(np.float64)
+    return layout * (START_SPREAD / layout.std())
 
 
 def supervise(affinities: "csr_matrix", labels: np.ndarray, supervision: float) -> "csr_matrix":
