@@ -82,7 +82,7 @@ def test_thumbnail_of_points_that_fill_the_frame_is_small():
 def test_palette_of_the_thumbnail_keeps_the_hues():
     coordinates, labels = clusters(20_000, TOPICS)
     png = plots._render(coordinates, labels, "", "", plots.THUMBNAIL_SIZE_INCHES, plots.THUMBNAIL_DPI)
-    before, after = pixels(png)[1], pixels(plots._with_palette(png))[1]
+    before, after = pixels(png)[1], pixels(plots.with_palette(png))[1]
     colored = np.ptp(before, axis=2) > 60
     assert colored.sum() > 1_000
     assert np.percentile(np.abs(after - before).max(axis=2)[colored], 95) < 20

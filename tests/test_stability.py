@@ -1,6 +1,7 @@
-"""Maps that stay put: who is known, where new rows go, when a map starts afresh, what a chain of refreshes keeps."""
+"""Maps that stay put: who is known, where new rows go, when a map starts afresh, what many refreshes keep."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from text_classification_viz.core.quality import measure_quality
 from text_classification_viz.core.stability import (
     FINGERPRINT_TOLERANCE,
     KnownMap,
+    MappedRows,
     StartAfresh,
     align,
     continue_map,
@@ -42,41 +44,58 @@ def known_map(rows=slice(None), **changes):
     return dataclasses.replace(known, **changes)
 
 
-def carry_over(known, rows=slice(None), *, vectors=DATA.vectors, labels=None, settings=SETTINGS, **others):
-    neighbors = find_neighbors(vectors[rows], 40)
-    return continue_map(known, settings, IDS[rows], labels, vectors[rows], neighbors, **others)
+def carry_over(known, rows=slice(None), *, vectors=DATA.vectors, labels=DATA.labels, settings=SETTINGS, **others):
+    today = MappedRows(IDS[rows], labels[rows], vectors[rows], find_neighbors(vectors[rows], 40))
+    return continue_map(known, today, settings, stretched, **others)
+
+
+def stretched(layout):
+    """In place of a layout method that refines: every distance grows by a tenth, and the map is turned."""
+    return 1.1 * layout[:, ::-1]
 
 
 def test_same_rows_in_another_order_stay_where_they_are():
     order = np.random.default_rng(0).permutation(400)
     today = carry_over(known_map(), order)
-    np.testing.assert_array_equal(today.coordinates, LAYOUT[order])
+    np.testing.assert_array_equal(today.map.coordinates, LAYOUT[order])
+    np.testing.assert_array_equal(today.map.ids, IDS[order])
     assert today.is_known.all()
-    assert (today.n_gone, today.share_changed, today.needs_refining) == (0, 0, False)
+    assert (len(today.gone), today.map.share_changed, today.refined) == (0, 0, False)
+    assert (today.displacements == 0).all()
 
 
 def test_new_rows_go_among_their_class_and_known_rows_do_not_move():
     today = carry_over(known_map(slice(30, None)))
     np.testing.assert_array_equal(today.is_known, np.arange(400) >= 30)
-    np.testing.assert_array_equal(today.coordinates[30:], LAYOUT[30:])
-    assert label_purity(today.coordinates, DATA.labels) > 0.98
-    assert len(np.unique(today.coordinates, axis=0)) == 400
-    assert today.share_changed == pytest.approx(30 / 400)
-    assert not today.needs_refining
+    np.testing.assert_array_equal(today.map.coordinates[30:], LAYOUT[30:])
+    assert label_purity(today.map.coordinates, DATA.labels) > 0.98
+    assert len(np.unique(today.map.coordinates, axis=0)) == 400
+    assert today.map.share_changed == pytest.approx(30 / 400)
+    assert not today.refined
 
 
 def test_rows_that_are_gone_count_as_change():
-    today = carry_over(known_map(), slice(60, None))
-    np.testing.assert_array_equal(today.coordinates, LAYOUT[60:])
-    assert today.n_gone == 60
-    assert today.share_changed == pytest.approx(60 / 340)
-    assert today.needs_refining
+    today = carry_over(known_map(), slice(20, None))
+    np.testing.assert_array_equal(today.map.coordinates, LAYOUT[20:])
+    np.testing.assert_array_equal(today.gone, LAYOUT[:20])
+    assert today.map.share_changed == pytest.approx(20 / 380)
 
 
-def test_changes_add_up_until_the_map_is_refined():
-    today = carry_over(known_map(slice(30, None), share_changed=0.05))
-    assert today.share_changed == pytest.approx(0.05 + 30 / 400)
-    assert today.needs_refining
+@pytest.mark.parametrize(("before", "refined"), [(0.0, False), (0.02, False), (0.03, True)])
+def test_changes_add_up_until_the_map_is_refined(before, refined):
+    today = carry_over(known_map(slice(30, None), share_changed=before))
+    assert today.refined == refined
+    assert today.map.share_changed == pytest.approx(0 if refined else before + 30 / 400)
+
+
+def test_refined_map_is_turned_back_onto_the_last_one():
+    today = carry_over(known_map(slice(60, None)))
+    assert today.refined
+    np.testing.assert_array_equal(today.placed[60:], LAYOUT[60:])
+    center = LAYOUT[60:].mean(axis=0)
+    np.testing.assert_allclose(today.map.coordinates[60:], center + 1.1 * (LAYOUT[60:] - center), atol=1e-4)
+    expected = 10 * np.linalg.norm(LAYOUT[60:] - center, axis=1) / diameter(today.placed)
+    np.testing.assert_allclose(today.displacements, expected, atol=1e-3)
 
 
 def test_new_row_goes_to_the_medoid_of_its_nearest_known_rows():
@@ -94,8 +113,9 @@ def test_new_row_goes_to_the_medoid_of_its_nearest_known_rows():
     rows = np.array([[other for other in range(7) if other != row] for row in range(7)], np.int32)
     rows[6] = [0, 1, 2, 3, 4, 5]
     similarities = np.tile(np.linspace(0.9, 0.4, 6, dtype=np.float32), (7, 1))
-    today = continue_map(known, {}, np.arange(7), None, vectors, Neighbors(rows, similarities))
-    assert np.abs(today.coordinates[6] - [1, 0]).max() < 5e-3 * diameter(known.coordinates)
+    today = MappedRows(np.arange(7), np.repeat("a", 7), vectors, Neighbors(rows, similarities))
+    today = continue_map(known, today, {}, lambda placed: placed)
+    assert np.abs(today.placed[6] - [1, 0]).max() < 5e-3 * diameter(known.coordinates)
     np.testing.assert_array_equal(today.is_known, [True] * 6 + [False])
 
 
@@ -104,15 +124,15 @@ def test_topic_that_is_new_altogether_goes_beside_what_is_nearest():
     today = carry_over(known_map(~new))
     assert set(today.is_known[new]) == {False}
     low, high = LAYOUT.min(axis=0) - 1, LAYOUT.max(axis=0) + 1
-    assert ((today.coordinates[new] >= low) & (today.coordinates[new] <= high)).all()
-    distances = np.linalg.norm(today.coordinates[new][:, None] - LAYOUT[~new], axis=2).min(axis=1)
+    assert ((today.placed[new] >= low) & (today.placed[new] <= high)).all()
+    distances = np.linalg.norm(today.placed[new][:, None] - LAYOUT[~new], axis=2).min(axis=1)
     assert distances.max() < 0.05 * diameter(LAYOUT)
 
 
 def test_neighbor_lists_shorter_than_the_placing_needs_will_do():
-    neighbors = find_neighbors(DATA.vectors, 2)
-    today = continue_map(known_map(slice(30, None)), SETTINGS, IDS, None, DATA.vectors, neighbors)
-    assert label_purity(today.coordinates, DATA.labels) > 0.98
+    today = MappedRows(IDS, DATA.labels, DATA.vectors, find_neighbors(DATA.vectors, 2))
+    today = continue_map(known_map(slice(30, None)), today, SETTINGS, stretched)
+    assert label_purity(today.placed, DATA.labels) > 0.98
 
 
 def test_known_id_with_another_vector_is_a_new_row():
@@ -120,7 +140,7 @@ def test_known_id_with_another_vector_is_a_new_row():
     vectors[:10] = vectors[10:20]
     today = carry_over(known_map(), vectors=vectors)
     np.testing.assert_array_equal(today.is_known, np.arange(400) >= 10)
-    assert today.n_gone == 0
+    assert len(today.gone) == 0
 
 
 def test_vectors_that_differ_as_two_batches_do_are_the_same():
@@ -133,8 +153,9 @@ def test_vectors_that_differ_as_two_batches_do_are_the_same():
 def test_another_label_makes_a_row_new_only_where_labels_shape_the_map():
     labels = DATA.labels.copy()
     labels[:8] = "OTHER"
-    assert carry_over(known_map()).is_known.all()
-    np.testing.assert_array_equal(carry_over(known_map(), labels=labels).is_known, np.arange(400) >= 8)
+    assert carry_over(known_map(), labels=labels).is_known.all()
+    shaped = carry_over(known_map(), labels=labels, shaped_by_labels=True)
+    np.testing.assert_array_equal(shaped.is_known, np.arange(400) >= 8)
 
 
 @pytest.mark.parametrize(
@@ -206,33 +227,31 @@ def test_map_without_a_record_is_of_no_use():
 
 def test_chain_of_refreshes_is_as_good_as_a_fresh_map_and_moves_less():
     data = make_training_set(n_rows=900, n_classes=6, spread=1.5)
-    ids, rng = np.arange(900), np.random.default_rng(0)
-    rows = np.arange(600)
-    layout = umap_layout(data.vectors[rows], find_neighbors(data.vectors[rows], 40), data.labels[rows])
-    known = KnownMap(
-        rows, data.labels[rows], layout, fingerprints(data.vectors[rows]), data.vectors.shape[1], SETTINGS
-    )
+    rng = np.random.default_rng(0)
+
+    def rows_of(ids):
+        return MappedRows(ids, data.labels[ids], data.vectors[ids], find_neighbors(data.vectors[ids], 40))
+
+    def lay_out(rows, start=None):
+        return umap_layout(rows.vectors, rows.neighbors, rows.labels, start=start)
+
+    rows = rows_of(np.arange(600))
+    known = KnownMap.of(rows, lay_out(rows), SETTINGS)
     refined = 0
     for first_new in range(600, 900, 30):
-        rows = np.append(rng.permutation(rows)[30:], np.arange(first_new, first_new + 30))
-        vectors, labels, neighbors = data.vectors[rows], data.labels[rows], find_neighbors(data.vectors[rows], 40)
-        today = continue_map(known, SETTINGS, ids[rows], None, vectors, neighbors)
-        layout, share = today.coordinates, today.share_changed
-        if today.needs_refining:
+        rows = rows_of(np.append(rng.permutation(rows.ids)[30:], np.arange(first_new, first_new + 30)))
+        today = continue_map(known, rows, SETTINGS, functools.partial(lay_out, rows))
+        if today.refined:
             refined += 1
-            layout, share = (
-                align(umap_layout(vectors, neighbors, labels, start=layout), layout, today.is_known),
-                0.0,
-            )
-            elsewhere = align(umap_layout(vectors, neighbors, labels), today.coordinates, today.is_known)
-            moved, moved_afresh = (
-                np.median(displacements(today.coordinates, each)[today.is_known]) for each in (layout, elsewhere)
-            )
-            assert 0 < moved < 0.75 * moved_afresh
-        known = KnownMap(rows, labels, layout, fingerprints(vectors), vectors.shape[1], SETTINGS, share)
+            elsewhere = align(lay_out(rows), today.placed, today.is_known)
+            moved_afresh = np.median(displacements(today.placed, elsewhere)[today.is_known])
+            assert 0 < np.median(today.displacements) < 0.75 * moved_afresh
+        known = today.map
     assert refined == 5  # two refreshes of 5 % each make a tenth
-    fresh = umap_layout(vectors, neighbors, labels)
-    kept, afresh = (measure_quality(vectors, neighbors, labels, each) for each in (layout, fresh))
+    kept, afresh = (
+        measure_quality(rows.vectors, rows.neighbors, rows.labels, layout)
+        for layout in (known.coordinates, lay_out(rows))
+    )
     assert kept.trustworthiness > afresh.trustworthiness - 0.01
     assert kept.neighbors_kept > afresh.neighbors_kept - 0.02
     assert kept.label_purity > afresh.label_purity - 0.02

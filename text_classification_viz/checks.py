@@ -1,16 +1,22 @@
 """Asset checks: what a consumer may rely on, whatever the settings were.
 
-Two are evaluated inside the step that makes the asset, and only described here: the alignment, because a pair
-that fails must not be published, and the recall, because the step has measured it.
+Some are evaluated inside the step that makes the asset, and only described here: the alignment, because a pair
+that fails must not be published; recall and the quality of maps, because the step has the vectors at hand.
 """
+
+import dataclasses
 
 import dagster as dg
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-LOW_RECALL = 0.98
+from text_classification_viz.core.quality import MapQuality
 
+LOW_RECALL = 0.98
+LOW_TRUSTWORTHINESS = 0.75  # points strewn at random have 0.5, maps of news and of newsgroups 0.9 and more
+LOW_NEIGHBORS_KEPT = 0.05  # of 17,000 rows, points strewn at random keep 0.001, maps of news 0.15 and more
+LOW_SHARE_OF_PURITY = 0.8  # of what the vectors have
 
 ALIGNMENT_CHECK = dg.AssetCheckSpec(
     "rows_and_vectors_belong_together",
@@ -35,6 +41,30 @@ def check_recall(recall: float) -> dg.AssetCheckResult:
         passed=recall >= LOW_RECALL,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"recall": recall},
+    )
+
+
+SHOWS_NEIGHBORHOODS = (
+    f"Trustworthiness is at least {LOW_TRUSTWORTHINESS:g}, {LOW_NEIGHBORS_KEPT:.0%} of a row's nearest neighbours "
+    "are near it on the map, and neighbours on the map share labels at least "
+    f"{LOW_SHARE_OF_PURITY:.0%} as often as neighbours by the vectors do."
+)
+UMAP_QUALITY_CHECK = dg.AssetCheckSpec(
+    "umap_shows_neighborhoods", asset="umap_projection", description=SHOWS_NEIGHBORHOODS
+)
+TSNE_QUALITY_CHECK = dg.AssetCheckSpec(
+    "tsne_shows_neighborhoods", asset="tsne_projection", description=SHOWS_NEIGHBORHOODS
+)
+
+
+def check_quality(quality: MapQuality) -> dg.AssetCheckResult:
+    """Warn where a map shows little of what the vectors say; measured by the asset itself."""
+    return dg.AssetCheckResult(
+        passed=quality.trustworthiness >= LOW_TRUSTWORTHINESS
+        and quality.neighbors_kept >= LOW_NEIGHBORS_KEPT
+        and quality.label_purity >= LOW_SHARE_OF_PURITY * quality.label_purity_of_vectors,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=dataclasses.asdict(quality),
     )
 
 

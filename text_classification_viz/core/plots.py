@@ -59,7 +59,7 @@ def draw_map(coordinates: np.ndarray, labels: np.ndarray, title: str, subtitle: 
     """
     full = _render(coordinates, labels, title, subtitle, FULL_SIZE_INCHES, FULL_DPI)
     small = _render(coordinates, labels, title, subtitle, THUMBNAIL_SIZE_INCHES, THUMBNAIL_DPI)
-    return MapPictures(full, _with_palette(small))
+    return MapPictures(full, with_palette(small))
 
 
 def _render(
@@ -83,18 +83,13 @@ def _render(
     look: dict[str, Any] = {"s": area, "c": palette[classes[order]], "linewidths": 0, "alpha": 0.75}
     axes.scatter(*coordinates[order].T, **look)
     if flat:
-        low, high = np.percentile(coordinates, [CLIP_PERCENT, 100 - CLIP_PERCENT], axis=0)
-        margin = 0.04 * (high - low).max()
-        axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
-        axes.set_aspect("equal")
+        frame(axes, coordinates)
         _name_classes(axes, coordinates, classes, names, palette, 13 * scale)
     else:
         largest_font = POINTS_PER_INCH * size_inches[1] / (LEGEND_LINE * len(names))
         _add_legend(axes, names, palette, min(10 * scale, largest_font))
     axes.set(**{f"{axis}ticks": [] for axis in "xyz"[: coordinates.shape[1]]})
-    axes.spines[:].set_visible(False)
-    figure.suptitle(_plain(title), fontsize=max(16 * scale, 10), fontweight="bold")
-    axes.set_title(_plain(subtitle), fontsize=max(11 * scale, 6.5), color="#555555")
+    show_titles(axes, title, subtitle, scale)
     png = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # it is drawn as a box
@@ -102,6 +97,21 @@ def _render(
         _push_names_apart(axes, figure.bbox.width)
         figure.savefig(png, format="png", metadata={"Software": None})
     return png.getvalue()
+
+
+def frame(axes: "Axes", coordinates: np.ndarray) -> None:
+    """Fit the view to a map (n, 2), but for stray points, and keep its proportions."""
+    low, high = np.percentile(coordinates, [CLIP_PERCENT, 100 - CLIP_PERCENT], axis=0)
+    margin = 0.04 * (high - low).max()
+    axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
+    axes.set_aspect("equal")
+
+
+def show_titles(axes: "Axes", title: str, subtitle: str, scale: float) -> None:
+    """Write what a picture shows above it; `scale` is its width as a share of the full size."""
+    axes.spines[:].set_visible(False)
+    axes.figure.suptitle(_plain(title), fontsize=max(16 * scale, 10), fontweight="bold")
+    axes.set_title(_plain(subtitle), fontsize=max(11 * scale, 6.5), color="#555555")
 
 
 def _name_classes(
@@ -213,7 +223,8 @@ def _plain(text: str) -> str:
     return " ".join(printable.split()).replace("$", r"\$")
 
 
-def _with_palette(png: bytes) -> bytes:
+def with_palette(png: bytes) -> bytes:
+    """The picture in at most `THUMBNAIL_COLORS` colours, for a thumbnail."""
     from PIL import Image
 
     small = io.BytesIO()

@@ -1,12 +1,12 @@
 """Maps that stay put: a new map begins where the last one ended.
 
-Belongs here: which rows the last map knows, where the others go, how far points move, and what a published map
-says of itself for that purpose. How a map is laid out and refined is the layouts' business.
+Belongs here: which rows the last map knows, where the others go, when the whole is refined, how far points move,
+and what a published map says of itself for that purpose. How a map is laid out is the layouts' business.
 """
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,26 @@ RECORD = b"map"  # key in the metadata of a published map
 
 class StartAfresh(Exception):  # noqa: N818  no error: it happens to every first map
     """There is no last map to continue; the message says why."""
+
+
+@dataclass(frozen=True)
+class MappedRows:
+    """The rows of a map.
+
+    Attributes
+    ----------
+    ids, labels
+        (n,) int64, unique, and str.
+    vectors
+        float32 (n, d), unit length.
+    neighbors
+        The nearest neighbours among them.
+    """
+
+    ids: np.ndarray
+    labels: np.ndarray
+    vectors: np.ndarray
+    neighbors: Neighbors
 
 
 @dataclass(frozen=True)
@@ -57,6 +77,16 @@ class KnownMap:
     settings: Mapping[str, Any]
     share_changed: float = 0.0
 
+    @classmethod
+    def of(
+        cls, rows: MappedRows, coordinates: np.ndarray, settings: Mapping[str, Any], share_changed: float = 0.0
+    ) -> "KnownMap":
+        """Put down what tells whether a map of `rows` can be continued."""
+        n_dimensions = rows.vectors.shape[1]
+        return cls(
+            rows.ids, rows.labels, coordinates, fingerprints(rows.vectors), n_dimensions, settings, share_changed
+        )
+
     def to_table(self) -> pa.Table:
         """The published form, schema `tables.projection_schema`; all but its columns is in the metadata."""
         record = {
@@ -81,30 +111,34 @@ class KnownMap:
 
 
 @dataclass(frozen=True)
-class Continuation:
-    """The last map, carried over to the rows of today.
+class Refresh:
+    """A map that continues the last one.
 
     Attributes
     ----------
-    coordinates
-        float32 (n, 2 or 3): known rows where they were, new ones beside their neighbours.
+    map
+        What is to be published.
+    placed
+        float32 (n, 2 or 3): known rows where they were, new ones beside their neighbours. Where the map was not
+        refined, these are its coordinates.
     is_known
         bool (n,): rows that the last map shows, with the vector that they have today.
-    n_gone
-        Rows of the last map that are no more.
-    share_changed
-        Share of the rows that changed since the map was last laid out or refined, today included.
+    gone
+        float32 (m, 2 or 3): places of the rows of the last map that are no more.
+    refined
+        Whether so much had changed that the whole was refined.
     """
 
-    coordinates: np.ndarray
+    map: KnownMap
+    placed: np.ndarray
     is_known: np.ndarray
-    n_gone: int
-    share_changed: float
+    gone: np.ndarray
+    refined: bool
 
     @property
-    def needs_refining(self) -> bool:
-        """So much has changed that placing alone would let the map decay."""
-        return self.share_changed >= REFINE_SHARE
+    def displacements(self) -> np.ndarray:
+        """How far each known row has moved, in percent of the diameter."""
+        return displacements(self.placed, self.map.coordinates)[self.is_known]
 
 
 def fingerprints(vectors: np.ndarray) -> np.ndarray:
@@ -119,15 +153,17 @@ def fingerprints(vectors: np.ndarray) -> np.ndarray:
 
 def continue_map(
     known: KnownMap,
+    rows: MappedRows,
     settings: Mapping[str, Any],
-    ids: np.ndarray,
-    labels: np.ndarray | None,
-    vectors: np.ndarray,
-    neighbors: Neighbors,
+    refine: Callable[[np.ndarray], np.ndarray],
     *,
+    shaped_by_labels: bool = False,
     seed: int = 0,
-) -> Continuation:
-    """Leave known rows where they are, and put each new one beside its nearest known neighbours.
+) -> Refresh:
+    """Leave known rows where they are, put new ones beside their nearest known neighbours, refine now and then.
+
+    The whole is refined, and turned back onto the last map, once `REFINE_SHARE` of the rows has changed since it
+    was last laid out or refined: placing alone would let it decay.
 
     A new row goes to that of its `PLACING_NEIGHBORS` nearest known rows which is nearest to the others on the map,
     weighted by similarity (their medoid): a mean would put rows between clusters, where nothing is.
@@ -136,17 +172,14 @@ def continue_map(
     ----------
     known
         The last map.
+    rows
+        Those of today.
     settings
         Those of today.
-    ids
-        int64 (n,), unique.
-    labels
-        (n,) label of each row where labels shape the map, so that a row with another label counts as new; else
-        None.
-    vectors
-        float32 (n, d), unit length.
-    neighbors
-        Their nearest neighbours.
+    refine
+        Gives a better layout from a layout of `rows`.
+    shaped_by_labels
+        Labels go into the map, so that a row with another label counts as new.
     seed
         Of the noise that keeps new rows apart.
 
@@ -158,31 +191,33 @@ def continue_map(
     changed = [name for name, value in settings.items() if known.settings.get(name) != value]
     if changed:
         raise StartAfresh(f"the last map was made with other settings ({', '.join(changed)})")
-    n, n_dimensions = vectors.shape
+    n, n_dimensions = rows.vectors.shape
     if n_dimensions != known.n_dimensions:
         raise StartAfresh(f"the last map shows vectors of {known.n_dimensions} dimensions, now {n_dimensions}")
     order = np.argsort(known.ids, kind="stable")
-    at = order[np.searchsorted(known.ids, ids, sorter=order).clip(max=len(order) - 1)]
-    same_vector = np.abs(known.fingerprints[at] - fingerprints(vectors)) <= FINGERPRINT_TOLERANCE
-    is_known = (known.ids[at] == ids) & same_vector
-    if labels is not None:
-        is_known &= known.labels[at] == labels
+    at = order[np.searchsorted(known.ids, rows.ids, sorter=order).clip(max=len(order) - 1)]
+    same_vector = np.abs(known.fingerprints[at] - fingerprints(rows.vectors)) <= FINGERPRINT_TOLERANCE
+    is_known = (known.ids[at] == rows.ids) & same_vector
+    if shaped_by_labels:
+        is_known &= known.labels[at] == rows.labels
     if is_known.mean() < MIN_KNOWN_SHARE:
         raise StartAfresh(f"the last map knows only {is_known.mean():.0%} of the rows as they are now")
-    coordinates = known.coordinates[at]
+    placed = known.coordinates[at]
     new = np.flatnonzero(~is_known)
-    coordinates[new] = _places(new, is_known, coordinates, vectors, neighbors)
+    placed[new] = _places(new, is_known, placed, rows)
     spread = PLACING_NOISE * diameter(known.coordinates)
-    coordinates[new] += np.random.default_rng(seed).normal(scale=spread, size=(len(new), coordinates.shape[1]))
-    n_gone = int((~np.isin(known.ids, ids)).sum())
-    return Continuation(coordinates, is_known, n_gone, known.share_changed + max(len(new), n_gone) / n)
+    placed[new] += np.random.default_rng(seed).normal(scale=spread, size=(len(new), placed.shape[1]))
+    gone = known.coordinates[~np.isin(known.ids, rows.ids)]
+    share_changed = known.share_changed + max(len(new), len(gone)) / n
+    refined = share_changed >= REFINE_SHARE
+    layout = align(refine(placed), placed, is_known) if refined else placed
+    new_map = KnownMap.of(rows, layout, settings, 0.0 if refined else share_changed)
+    return Refresh(new_map, placed, is_known, gone, refined)
 
 
-def _places(
-    new: np.ndarray, is_known: np.ndarray, coordinates: np.ndarray, vectors: np.ndarray, neighbors: Neighbors
-) -> np.ndarray:
+def _places(new: np.ndarray, is_known: np.ndarray, coordinates: np.ndarray, rows: MappedRows) -> np.ndarray:
     """The weighted medoid of the nearest known rows of each new row, (m, 2 or 3)."""
-    nearest, similarities = _nearest_known(new, is_known, vectors, neighbors)
+    nearest, similarities = _nearest_known(new, is_known, rows.vectors, rows.neighbors)
     around = coordinates[nearest]
     apart = np.linalg.norm(around[:, :, None] - around[:, None], axis=3)
     medoids = np.einsum("ijl,il->ij", apart, np.maximum(similarities, 0)).argmin(axis=1)

@@ -121,8 +121,8 @@ def read_result(folder: Path, name: str) -> tuple[pa.Table | np.ndarray, Lineage
 
 
 def _write_parquet(table: pa.Table, lineage: Lineage, file: BinaryIO) -> None:
-    stored = {key: json.dumps(value, sort_keys=True) for key, value in lineage.items()}
-    pq.write_table(table.replace_schema_metadata(stored), file)
+    stored = {key.encode(): json.dumps(value, sort_keys=True) for key, value in lineage.items()}
+    pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), **stored}), file)
 
 
 def _write_npy(array: np.ndarray, lineage: Lineage, file: BinaryIO) -> None:
