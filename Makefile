@@ -57,4 +57,8 @@ test: install
 	$(BIN)/pytest
 
 bench: install
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m benchmarks.whole
 	$(BIN)/python -m benchmarks.stages
+	$(BIN)/python -m benchmarks.quality
+	$(BIN)/python -m benchmarks.stability

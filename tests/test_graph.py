@@ -167,6 +167,8 @@ def test_all_checks_pass_and_the_alignment_check_blocks(finished):
     assert set(evaluations) == {
         "rows_and_vectors_belong_together",
         "recall_is_high",
+        "umap_shows_neighborhoods",
+        "tsne_shows_neighborhoods",
         "umap_places_training_rows",
         "tsne_places_training_rows",
         "report_ranks_every_row",

@@ -16,8 +16,10 @@ from text_classification_viz.core.neighbors import Neighbors
 from text_classification_viz.core.umap_optimizer import optimize
 
 Optimizer = Literal["sequential", "umap-learn"]
-# 200 of the sequential optimiser's make a map as good as 500 of umap-learn's, the notebook's number.
-DEFAULT_EPOCHS: dict[Optimizer, int] = {"sequential": 200, "umap-learn": 500}
+UMAP_LEARN_EPOCHS = 500  # the notebook's number
+# 200 of the sequential optimiser's make a map as good. Of few rows it takes more, which cost next to nothing.
+SEQUENTIAL_EPOCHS = (200, 1_000)
+EPOCHS_TIMES_ROWS = 2_000_000
 # Of 100 and 200 epochs at 0.03 to 0.1, the least movement that gives up no quality, with a tenth of the rows new.
 REFINING_EPOCHS, REFINING_RATE = 100, 0.05
 FEWEST_ROWS: dict[Optimizer, int] = {"sequential": 3, "umap-learn": MIN_ROWS}
@@ -62,7 +64,7 @@ def umap_layout(
     min_dist
         Least distance between points of the map, in [0, 1].
     n_epochs
-        Rounds of the optimiser; None for `DEFAULT_EPOCHS`.
+        Rounds of the optimiser; None for `default_epochs`.
     target_weight
         0: the labels play no part. Up to 1: weight of the labels in the graph, as umap-learn's; all above
         `TARGET_WEIGHT_LIMIT` count as that.
@@ -91,7 +93,7 @@ def umap_layout(
     if n_neighbors < 2:
         raise InputError(f"umap_projection: n_neighbors: expected at least 2, found {n_neighbors}")
     if n_epochs is None:
-        n_epochs = DEFAULT_EPOCHS[optimizer]
+        n_epochs = default_epochs(n, optimizer)
     if n_epochs < 1:
         raise InputError(f"umap_projection: n_epochs: expected at least 1, found {n_epochs}")
     if not 0 <= min_dist <= 1:
@@ -117,6 +119,14 @@ def umap_layout(
     return optimize(
         graph, start, min_dist=min_dist, n_epochs=REFINING_EPOCHS, rate=REFINING_RATE, seed=seed, log=log
     )
+
+
+def default_epochs(n_rows: int, optimizer: Optimizer) -> int:
+    """Rounds after which a map of `n_rows` rows has settled."""
+    if optimizer == "umap-learn":
+        return UMAP_LEARN_EPOCHS
+    fewest, most = SEQUENTIAL_EPOCHS
+    return min(max(EPOCHS_TIMES_ROWS // n_rows, fewest), most)
 
 
 def pca_start(vectors: np.ndarray, n_components: int, seed: int) -> np.ndarray:

