@@ -81,7 +81,7 @@ def test_as_trustworthy_as_umap_learn_with_its_own_neighbor_search(overlapping, 
         trustworthiness(vectors, layout, n_neighbors=10, metric="cosine") for layout in (ours, theirs)
     )
     print(f"\ntrustworthiness: ours {ours_kept:.4f}, umap-learn {theirs_kept:.4f}")
-    assert ours_kept == pytest.approx(theirs_kept, abs=0.02)
+    assert ours_kept > theirs_kept - 0.02
     assert theirs_kept > 0.7
 
 

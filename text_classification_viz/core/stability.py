@@ -19,7 +19,7 @@ from text_classification_viz.core.neighbors import Neighbors
 PLACING_NEIGHBORS = 5
 PLACING_NOISE = 1e-3  # of the diameter, so that rows beside the same neighbour do not cover each other
 REFINE_SHARE = 0.1  # of the rows changed since the map was last laid out or refined
-MIN_KNOWN_SHARE = 0.5  # with fewer known rows, a map is laid out afresh
+MIN_KNOWN_SHARE = 0.75  # with fewer known rows, a map is laid out afresh
 FINGERPRINT_TOLERANCE = 1e-3  # the same text embedded in another batch differs by about 1e-6
 ROW_BLOCK = 256  # rows compared with all others at a time, to bound memory
 RECORD = b"map"  # key in the metadata of a published map

@@ -114,6 +114,8 @@ def tsne_layout(
     if supervision > 0:
         affinities = supervise(affinities, labels, supervision)
 
+    logging.getLogger("openTSNE.tsne").setLevel(logging.ERROR)  # it warns of every start that is a map
+
     def report(iteration: int, error: float, _: np.ndarray) -> None:
         log.info(f"t-SNE: iteration {iteration} of this phase, KL divergence {error:.3f}")
 

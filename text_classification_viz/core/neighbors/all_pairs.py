@@ -83,9 +83,9 @@ class _OrderedRows:
     numbers
         (n,) their row numbers.
     vectors
-        float32 (n, d).
+        float32 (n, d), in the order of the row numbers: a copy in the other order would cost as much memory again.
     codes
-        What is multiplied, (n, d): the vectors, or int8 in proportion to them.
+        What is multiplied, (n, d): the vectors in order, or int8 in proportion to them.
     thresholds
         (n,) product of codes that another row must reach to count.
     """
@@ -106,7 +106,7 @@ class _OrderedRows:
         thresholds = np.concatenate(list(pool.map(partial(_thresholds, sample, rank), blocks)))
         numbers = np.argsort(thresholds, kind="stable")
         codes = codes[numbers]
-        return cls(numbers, vectors[numbers] if int8 else codes, codes, thresholds[numbers])
+        return cls(numbers, vectors, codes, thresholds[numbers])
 
     def candidates(self, block: slice, others: slice) -> tuple[Candidates, Candidates]:
         """What the rows of `block` find among `others`, and the reverse; a pair in both is taken once."""
@@ -118,7 +118,7 @@ class _OrderedRows:
         if others.start < block.stop:
             once = first < second
             above, first, second = above[once], first[once], second[once]
-        scores = score_pairs(self.vectors, first, second)
+        scores = score_pairs(self.vectors, self.numbers[first], self.numbers[second])
         back = products.ravel()[above] >= self.thresholds[second]
         first, second = first.astype(np.int32), second.astype(np.int32)
         return (first, second, scores), (second[back], first[back], scores[back])

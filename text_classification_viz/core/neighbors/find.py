@@ -14,7 +14,7 @@ from text_classification_viz.core.neighbors.neighbor_lists import Neighbors
 from text_classification_viz.core.neighbors.torch_search import search_with_torch
 
 ALL_PAIRS_FROM = 4_096  # rows from which looking at each pair once saves more than it costs
-TORCH_FROM = 20_000  # rows from which int8 products, or a GPU, save what the import of torch costs
+TORCH_FROM = 40_000  # rows from which int8 products, or a GPU, save what the import of torch costs
 GPU_FILES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # of the drivers of Nvidia, Nvidia under WSL, and AMD
 
 Device = Literal["auto", "cpu", "cuda"]
