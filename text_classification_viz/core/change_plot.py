@@ -73,7 +73,6 @@ def _render(
         steps[farthest, 0],
         steps[farthest, 1],
         color=MOVED,
-        alpha=0.6,
         angles="xy",
         scale_units="xy",
         scale=1,
@@ -91,7 +90,8 @@ def _render(
     font_size = max(11 * scale, 6.5)
     for line, (text, color) in enumerate(legend.items()):
         place = 0.01, 0.99 - LEGEND_LINE * font_size * line / (POINTS_PER_INCH * size_inches[1])
-        axes.text(*place, text, transform=axes.transAxes, color=color, fontsize=font_size, va="top")
+        box = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1}
+        axes.text(*place, text, transform=axes.transAxes, color=color, fontsize=font_size, va="top", bbox=box)
     show_titles(axes, title, subtitle, scale)
     png = io.BytesIO()
     figure.savefig(png, format="png", metadata={"Software": None})
