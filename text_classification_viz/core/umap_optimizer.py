@@ -4,7 +4,8 @@ Belongs here: the walk and what it reads at each step. The graph stands in `fuzz
 which settings people have in `umap`.
 
 The gradients are umap-learn's. It differs in the order of the work and in four settings, which together make a map
-of equal quality in two fifths of the epochs and about a fifteenth of the time (`benchmarks/README.md`):
+of equal quality, from the same graph and start, in two fifths of the epochs and about a fourteenth of the time
+(`benchmarks/README.md`):
 
 - each edge is visited once, moves both ends, and draws negatives for both, so that a point is in the cache while
   its edges are walked; umap-learn visits it once from each end;
@@ -12,8 +13,8 @@ of equal quality in two fifths of the epochs and about a fifteenth of the time (
 - attraction is `ATTRACTION` times as strong, since it acts once where umap-learn's acts twice;
 - gradients are read from a table over the squared distance, where umap-learn raises it to a power twice a step.
 
-One thread, no fused operations and a generator of its own: the same graph, start and seed give the same bytes on
-every machine and with any setting of threads.
+One thread, no fused operations and a generator of its own: the same graph, start and seed give the same bytes with
+any setting of threads, and whatever the machine.
 """
 
 import functools
