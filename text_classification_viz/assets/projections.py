@@ -57,7 +57,8 @@ class UmapConfig(dg.Config):
     )
     optimizer: Optimizer = Field(
         default="sequential",
-        description="sequential: in a fourteenth of the time, and the same bytes on every run. umap-learn: the reference.",
+        description="sequential: in a fourteenth of the time, and the same bytes on every run. umap-learn: the "
+        "reference.",
     )
     target_weight: float = Field(
         default=0.0,
