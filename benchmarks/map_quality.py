@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from text_classification_viz.core.quality import nearest_on_map
+
 BLOCK_BYTES = 256 << 20  # of similarities at a time
 LABEL_NEIGHBORS = 10
 TRIPLETS_PER_POINT = 5
@@ -59,7 +61,7 @@ def map_qualities(
         Draws the triplets, the same for all layouts.
     """
     n = len(vectors)
-    nearest = [nearest_on_map(layout, max(k, LABEL_NEIGHBORS)) for layout in layouts]
+    nearest = [nearest_on_map(layout, np.arange(n), max(k, LABEL_NEIGHBORS)) for layout in layouts]
     ranks = similarity_ranks(vectors, np.hstack([rows[:, :k] for rows in nearest]))
     triplets = draw_triplets(n, seed)
     order = triplet_order(vectors, triplets)
@@ -72,16 +74,6 @@ def map_qualities(
         )
         for layout, rows, of_layout in zip(layouts, nearest, np.split(ranks, len(layouts), axis=1), strict=True)
     ]
-
-
-def nearest_on_map(layout: np.ndarray, k: int) -> np.ndarray:
-    """(n, k) rows of the nearest points, nearest first, the point itself left out."""
-    from scipy.spatial import KDTree
-
-    found = KDTree(layout).query(layout, k + 1, workers=-1)[1]
-    is_self = found == np.arange(len(layout))[:, None]
-    is_self[~is_self.any(axis=1), -1] = True  # crowded out by points on the same spot
-    return found[~is_self].reshape(-1, k)
 
 
 def similarity_ranks(vectors: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks import map_quality
-from benchmarks.map_quality import draw_triplets, map_qualities, nearest_on_map, similarity_ranks
+from benchmarks.map_quality import draw_triplets, map_qualities, similarity_ranks
+from text_classification_viz.core.quality import nearest_on_map
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +101,6 @@ def test_triplets_are_of_three_rows():
 
 
 def test_points_on_one_spot_are_not_their_own_neighbors():
-    nearest = nearest_on_map(np.zeros((30, 2)), 10)
+    nearest = nearest_on_map(np.zeros((30, 2)), np.arange(30), 10)
     assert nearest.shape == (30, 10)
     assert not (nearest == np.arange(30)[:, None]).any()

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from text_classification_viz.core.neighbors.ranking import leave_out_self
+
 EQUAL_VECTORS_TOLERANCE = 1e-3  # the same text embedded in another batch differs by about 1e-7
 MIN_EQUAL_SHARE = 0.95
 AGREEMENT_ROWS = 1_000
@@ -106,9 +108,7 @@ def _label_agreement(
         return np.nan, np.nan, np.nan
     rows = np.sort(rng.permutation(len(labels))[:AGREEMENT_ROWS])
     _, nearest = faiss.knn(vectors[rows], vectors, AGREEMENT_NEIGHBORS + 1, metric=faiss.METRIC_INNER_PRODUCT)
-    # The row itself goes to the end of the list, the others keep their order; then the list loses one.
-    others_first = np.argsort(nearest == rows[:, None], axis=1, kind="stable")[:, :AGREEMENT_NEIGHBORS]
-    neighbors = np.take_along_axis(nearest, others_first, axis=1)
+    neighbors = leave_out_self(nearest, rows)
 
     def agreement(labels: np.ndarray) -> float:
         return float((labels[neighbors] == labels[rows][:, None]).mean())

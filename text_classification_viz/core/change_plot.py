@@ -15,6 +15,7 @@ from text_classification_viz.core.plots import (
     THUMBNAIL_DPI,
     THUMBNAIL_SIZE_INCHES,
     MapPictures,
+    blank_figure,
     frame,
     show_titles,
     with_palette,
@@ -57,12 +58,8 @@ def _render(
     size_inches: tuple[float, float],
     dpi: int,
 ) -> bytes:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size_inches, dpi=dpi, layout="constrained", facecolor="white")
+    figure, scale, area = blank_figure(size_inches, dpi, len(after))
     axes = figure.add_subplot(xticks=[], yticks=[])
-    scale = size_inches[0] / FULL_SIZE_INCHES[0]
-    area = scale**2 * float(np.clip(60_000 / len(after), 1.5, 30))
     steps = after - before
     farthest = np.argsort(-np.where(is_known, np.linalg.norm(steps, axis=1), 0), kind="stable")[:ARROWS]
     farthest = farthest[(steps[farthest] != 0).any(axis=1) & is_known[farthest]]

@@ -9,6 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # From Paul Tol's qualitative schemes (https://personal.sron.nl/~pault/), in an order that puts the hues that
 # are told apart best first. Beyond their number they repeat, and the names on the map tell.
@@ -70,14 +71,10 @@ def _render(
     size_inches: tuple[float, float],
     dpi: int,
 ) -> bytes:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size_inches, dpi=dpi, layout="constrained", facecolor="white")
+    figure, scale, area = blank_figure(size_inches, dpi, len(labels))
     flat = coordinates.shape[1] == 2
     axes = figure.add_subplot(projection=None if flat else "3d")
     names, classes = np.unique(labels, return_inverse=True)
-    scale = size_inches[0] / FULL_SIZE_INCHES[0]
-    area = scale**2 * np.clip(60_000 / len(labels), 1.5, 30)
     order = np.random.default_rng(0).permutation(len(labels))  # so that no class covers the others
     palette = np.array(COLORS)[np.arange(len(names)) % len(COLORS)]
     look: dict[str, Any] = {"s": area, "c": palette[classes[order]], "linewidths": 0, "alpha": 0.75}
@@ -97,6 +94,15 @@ def _render(
         _push_names_apart(axes, figure.bbox.width)
         figure.savefig(png, format="png", metadata={"Software": None})
     return png.getvalue()
+
+
+def blank_figure(size_inches: tuple[float, float], dpi: int, n_points: int) -> "tuple[Figure, float, float]":
+    """A figure, its width as a share of the full size, and the area of a point where there are so many."""
+    from matplotlib.figure import Figure
+
+    scale = size_inches[0] / FULL_SIZE_INCHES[0]
+    figure = Figure(figsize=size_inches, dpi=dpi, layout="constrained", facecolor="white")
+    return figure, scale, scale**2 * float(np.clip(60_000 / n_points, 1.5, 30))
 
 
 def frame(axes: "Axes", coordinates: np.ndarray) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from text_classification_viz.core.neighbors import Neighbors
+from text_classification_viz.core.neighbors.ranking import leave_out_self
 
 NEIGHBORHOOD = 15  # neighbours that are compared
 ROW_BLOCK = 256  # rows compared with all others at a time, to bound memory
@@ -62,16 +63,11 @@ def measure_quality(
     seed
         Of the sample.
     """
-    from scipy.spatial import KDTree
-
     n, n_known = neighbors.rows.shape
     k = min(NEIGHBORHOOD, n_known, (n - 1) // 2)
     rows = np.sort(np.random.default_rng(seed).permutation(n)[:n_sampled])
     near = neighbors.rows[rows, :k].astype(np.int64)
-    found = KDTree(layout).query(layout[rows], k + 1)[1]
-    is_self = found == rows[:, None]
-    is_self[~is_self.any(axis=1), -1] = True  # copies on one place crowded it out
-    near_on_map = found[~is_self].reshape(-1, k)
+    near_on_map = nearest_on_map(layout, rows, k)
 
     excess = 0  # by how many ranks false neighbours miss being among the k nearest
     for start in range(0, len(rows), ROW_BLOCK):
@@ -90,3 +86,10 @@ def measure_quality(
         label_purity=float((labels[near_on_map] == labels[rows, None]).mean()),
         label_purity_of_vectors=float((labels[near] == labels[rows, None]).mean()),
     )
+
+
+def nearest_on_map(layout: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
+    """The k points nearest to each of m `rows` on a map (n, 2 or 3), nearest first, (m, k)."""
+    from scipy.spatial import KDTree
+
+    return leave_out_self(KDTree(layout).query(layout[rows], k + 1, workers=-1)[1], rows)

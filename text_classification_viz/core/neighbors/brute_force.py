@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 
-from text_classification_viz.core.neighbors.ranking import nearest_of, score_pairs, sort_keys
+from text_classification_viz.core.neighbors.ranking import leave_out_self, nearest_of, score_pairs, sort_keys
 
 QUERY_BLOCK = 8_192  # rows searched between two lines of progress
 SURPLUS = 8  # found beyond k, so that rounding does not decide who is the k-th
@@ -24,9 +24,7 @@ def search_brute_force(
     for start in range(0, len(rows), QUERY_BLOCK):
         block = slice(start, min(start + QUERY_BLOCK, len(rows)))
         _, found = faiss.knn(vectors[rows[block]], vectors, n_found, metric=faiss.METRIC_INNER_PRODUCT)
-        is_self = found == rows[block, None]
-        is_self[~is_self.any(axis=1), -1] = True  # crowded out by duplicates: leave out the last instead
-        others = found[~is_self].reshape(-1, n_found - 1)
+        others = leave_out_self(found, rows[block])
         scores = score_pairs(vectors, np.broadcast_to(rows[block, None], others.shape), others)
         nearest[block], similarities[block] = nearest_of(sort_keys(scores, others), k)
         log.info(f"nearest neighbours: {block.stop:,} of {len(rows):,} rows")

@@ -1,4 +1,4 @@
-"""What all searches share: scores that do not depend on who asks, and the order of neighbours.
+"""What all searches share: scores that do not depend on who asks, the order of neighbours, leaving out oneself.
 
 Neighbours stand nearest first, and equally near ones by row number.
 """
@@ -44,6 +44,16 @@ def read_keys(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ascending = ~(keys >> 32).astype(np.int32)
     bits = ascending ^ ((ascending >> 31) & 0x7FFFFFFF)
     return (keys & 0xFFFFFFFF).astype(np.int32), bits.view(np.float32)
+
+
+def leave_out_self(found: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The lists (m, k + 1) that were found for m `rows` without the rows themselves, (m, k), in their order.
+
+    Where duplicates crowded the row itself out, its list loses the last.
+    """
+    is_self = found == rows[:, None]
+    is_self[~is_self.any(axis=1), -1] = True
+    return found[~is_self].reshape(len(found), -1)
 
 
 def nearest_of(keys: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
