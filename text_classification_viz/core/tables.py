@@ -38,8 +38,13 @@ OUTLIER_REPORT = pa.schema(
         pa.field("class_label", pa.string(), nullable=False),
         pa.field("suggested_label", pa.string()),
         pa.field("candidate_labels", pa.list_(pa.string()), nullable=False),
+        pa.field("candidate_probabilities", pa.list_(pa.float32()), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("tally_labels", pa.list_(pa.string()), nullable=False),
+        pa.field("tally_counts", pa.list_(pa.int32()), nullable=False),
         pa.field("neighbor_ids", pa.list_(pa.int64()), nullable=False),
         pa.field("neighbor_labels", pa.list_(pa.string()), nullable=False),
+        pa.field("neighbor_headlines", pa.list_(pa.string()), nullable=False),
         pa.field("neighbor_similarities", pa.list_(pa.float32()), nullable=False),
         pa.field("duplicate_of", pa.int64()),
         pa.field("label_conflict", pa.bool_(), nullable=False),
@@ -49,6 +54,19 @@ OUTLIER_REPORT = pa.schema(
     ]
 )
 
+DECISIONS = ("keep", "relabel", "drop")
+
+REVIEWED_LABELS = pa.schema(
+    [
+        pa.field("id", pa.int64(), nullable=False),
+        pa.field("class_label", pa.string(), nullable=False),
+        pa.field("decision", pa.string(), nullable=False),
+        pa.field("new_label", pa.string()),
+        pa.field("reviewer", pa.string(), nullable=False),
+        pa.field("reviewed_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("note", pa.string()),
+    ]
+)
 
 DESCRIPTIONS = {
     "id": "Upstream's id of the row.",
@@ -67,12 +85,22 @@ DESCRIPTIONS = {
     "score": "P(the label is wrong) under the noise model. It orders rows; it is not calibrated.",
     "suggested_label": "Likeliest other label, where the kind questions the given one.",
     "candidate_labels": "Labels that the row may well have, likeliest first.",
+    "candidate_probabilities": "How likely the row is given each of the candidate labels.",
+    "reason": "Why the row is listed, in a sentence.",
+    "tally_labels": "Labels of the nearest 50 neighbours, the most frequent first.",
+    "tally_counts": "How many of the nearest 50 have each of these labels.",
     "neighbor_ids": "ids of the nearest neighbours, nearest first.",
     "neighbor_labels": "Their labels.",
+    "neighbor_headlines": "Their headlines.",
     "neighbor_similarities": "Their cosine similarities.",
     "duplicate_of": "id of the row that this one is a near duplicate of.",
     "label_conflict": "Near duplicates of the row carry another label.",
     "reviewed": "Somebody has decided on the row.",
+    "decision": "What a reviewer decided: " + ", ".join(DECISIONS) + ".",
+    "new_label": "The label that the row is to have, where the decision is to relabel it.",
+    "reviewer": "Who decided.",
+    "reviewed_at": "When.",
+    "note": "What the reviewer had to say.",
 }
 
 
