@@ -7,10 +7,13 @@ import dagster as dg
 
 from text_classification_viz import automation, checks
 from text_classification_viz.assets import (
+    class_overlap,
     neighbors,
     outlier_report,
     projections,
     projector_logs,
+    review_gain,
+    reviews,
     sample,
     training_data,
     upstream,
@@ -36,7 +39,12 @@ def build_definitions(
             neighbors.nearest_neighbors,
             projections.umap_projection,
             projections.tsne_projection,
+            reviews.reviewed_labels,
+            reviews.corrected_train_df,
             outlier_report.outlier_report,
+            class_overlap.class_overlap,
+            review_gain.review_gain,
+            reviews.label_studio_tasks,
             projector_logs.projector_logs,
         ],
         asset_checks=checks.asset_checks,

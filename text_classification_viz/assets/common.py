@@ -21,7 +21,7 @@ def labels_of(table: pa.Table) -> np.ndarray:
 
 def map_metadata(asset: str, pictures: MapPictures, data_root: DataRoot) -> dict[str, dg.MetadataValue]:
     """Publish the full picture on disk; metadata that shows the thumbnail and tells where the full one is."""
-    path = data_root.publish_picture(asset, pictures.full)
+    path = data_root.publish(f"{asset}.png", pictures.full)
     encoded = base64.b64encode(pictures.thumbnail).decode()
     return {
         "map": dg.MetadataValue.md(f"![map](data:image/png;base64,{encoded})"),

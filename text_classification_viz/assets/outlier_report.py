@@ -1,10 +1,12 @@
 """`outlier_report`: which labels deserve a second look, and why."""
 
+import json
 from collections import Counter
 
 import dagster as dg
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 
 from text_classification_viz.assets.common import COMMON, markdown_table
@@ -14,6 +16,7 @@ from text_classification_viz.storage.failures import clear_failures
 
 ROWS_SHOWN = 20
 HEADLINE_CHARACTERS = 90
+NOISE_TRANSITION = b"noise_transition"  # key of the table's metadata: the classes, and their transition by rows
 
 
 class OutlierConfig(dg.Config):
@@ -43,9 +46,10 @@ class OutlierConfig(dg.Config):
 
 @dg.asset(
     description="One row per training row, ranked: 1 is the label to look at first. Kind, score, suggested "
-    "label, candidate labels, and the nearest neighbours as evidence.",
+    "label, candidate labels, the reason in a sentence, and the nearest neighbours as evidence. Rows in "
+    "reviewed_labels are settled and come last.",
     kinds={"scipy", "parquet"},
-    code_version="1",
+    code_version="2",
     **COMMON,
 )
 @clear_failures()
@@ -55,6 +59,7 @@ def outlier_report(
     train_df: pa.Table,
     train_vectors: np.ndarray,
     nearest_neighbors: pa.Table,
+    reviewed_labels: pa.Table,
 ) -> dg.MaterializeResult[pa.Table]:
     """Score, sort into kinds, rank and give evidence."""
     neighbors = Neighbors.from_table(nearest_neighbors)
@@ -63,21 +68,26 @@ def outlier_report(
         train_vectors,
         neighbors.rows,
         neighbors.similarities,
+        reviewed_labels,
         **config.model_dump(),
         log=context.log,
     )
-    kinds = Counter(report.table["kind"].to_pylist())
+    transition = {"classes": report.classes, "shares": report.noise_transition.tolist()}
+    open_rows = report.table.filter(pc.invert(report.table["reviewed"]))
+    kinds = Counter(open_rows["kind"].to_pylist())
     return dg.MaterializeResult(
-        value=report.table,
+        value=report.table.replace_schema_metadata({NOISE_TRANSITION: json.dumps(transition)}),
         metadata={
             **{f"rows_{kind}": kinds[kind] for kind in tables.OUTLIER_KINDS},
-            "look_at_first": _first_rows(report.table),
+            "rows_reviewed": report.table.num_rows - open_rows.num_rows,
+            "wrong_labels_expected": round(report.n_wrong_expected, 1),
+            "look_at_first": _first_rows(open_rows),
         },
     )
 
 
 def _first_rows(table: pa.Table) -> dg.MarkdownMetadataValue:
     first = table.slice(0, ROWS_SHOWN)
-    shown = {name: first[name].to_pylist() for name in ("rank", "id", "kind", "class_label", "suggested_label")}
+    shown = {name: first[name].to_pylist() for name in ("rank", "id", "kind", "suggested_label", "reason")}
     shown["headline"] = [(headline or "")[:HEADLINE_CHARACTERS] for headline in first["headline"].to_pylist()]
     return markdown_table(shown)

@@ -116,8 +116,8 @@ def frame(axes: "Axes", coordinates: np.ndarray) -> None:
 def show_titles(axes: "Axes", title: str, subtitle: str, scale: float) -> None:
     """Write what a picture shows above it; `scale` is its width as a share of the full size."""
     axes.spines[:].set_visible(False)
-    axes.figure.suptitle(_plain(title), fontsize=max(16 * scale, 10), fontweight="bold")
-    axes.set_title(_plain(subtitle), fontsize=max(11 * scale, 6.5), color="#555555")
+    axes.figure.suptitle(plain(title), fontsize=max(16 * scale, 10), fontweight="bold")
+    axes.set_title(plain(subtitle), fontsize=max(11 * scale, 6.5), color="#555555")
 
 
 def _name_classes(
@@ -134,9 +134,7 @@ def _name_classes(
     font_size *= min(1, (NAMES_AT_FULL_SIZE / len(names)) ** 0.5)
     for code in np.bincount(classes).argsort(kind="stable")[::-1]:  # the largest first: it keeps its place
         x, y = _densest_place(coordinates[classes == code], axes.get_xlim(), axes.get_ylim())
-        text = axes.text(
-            x, y, _short(names[code]), fontsize=font_size, fontweight="bold", ha="center", va="center"
-        )
+        text = axes.text(x, y, short(names[code]), fontsize=font_size, fontweight="bold", ha="center", va="center")
         text.set_in_layout(False)  # a long name at the edge must not squeeze the map
         text.set_color(_darker(palette[code]))
         text.set_path_effects([withStroke(linewidth=0.3 * font_size, foreground="white", alpha=0.9)])
@@ -204,7 +202,7 @@ def _add_legend(axes: "Axes", names: np.ndarray, palette: np.ndarray, font_size:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], marker="o", linestyle="", color=color, label=_short(name))
+        Line2D([], [], marker="o", linestyle="", color=color, label=short(name))
         for name, color in zip(names, palette, strict=True)
     ]
     axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=font_size, frameon=False)
@@ -218,12 +216,12 @@ def _darker(color: str) -> tuple[float, float, float]:
     return 0.66 * red, 0.66 * green, 0.66 * blue
 
 
-def _short(name: str) -> str:
-    """The first `NAME_LENGTH` characters of a name, for the map."""
-    return _plain(name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 1]}…")
+def short(name: str) -> str:
+    """The first `NAME_LENGTH` characters of a name, for a picture."""
+    return plain(name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 1]}…")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that matplotlib shows as it is: one line, printable, and no dollar sign starts a formula."""
     printable = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(printable.split()).replace("$", r"\$")

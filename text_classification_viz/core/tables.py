@@ -54,6 +54,30 @@ OUTLIER_REPORT = pa.schema(
     ]
 )
 
+CLASS_OVERLAP = pa.schema(
+    [
+        pa.field("class_a", pa.string(), nullable=False),
+        pa.field("class_b", pa.string(), nullable=False),
+        pa.field("overlap", pa.float64(), nullable=False),
+        pa.field("share_b_near_a", pa.float64(), nullable=False),
+        pa.field("share_a_near_b", pa.float64(), nullable=False),
+        pa.field("share_of_a_labelled_b", pa.float64(), nullable=False),
+        pa.field("share_of_b_labelled_a", pa.float64(), nullable=False),
+        pa.field("rows_mistaken", pa.float64(), nullable=False),
+        pa.field("advice", pa.string()),
+    ]
+)
+
+REVIEW_GAIN = pa.schema(
+    [
+        pa.field("treatment", pa.string(), nullable=False),
+        pa.field("share", pa.float64(), nullable=False),
+        pa.field("macro_f1", pa.float64(), nullable=False),
+        pa.field("gain", pa.float64(), nullable=False),
+        pa.field("standard_error", pa.float64(), nullable=False),
+    ]
+)
+
 DECISIONS = ("keep", "relabel", "drop")
 
 REVIEWED_LABELS = pa.schema(
@@ -96,6 +120,20 @@ DESCRIPTIONS = {
     "duplicate_of": "id of the row that this one is a near duplicate of.",
     "label_conflict": "Near duplicates of the row carry another label.",
     "reviewed": "Somebody has decided on the row.",
+    "class_a": "First class of the pair.",
+    "class_b": "Second class of the pair.",
+    "overlap": "0: no row of one is a neighbour of one of the other; 1: their texts cannot be told apart.",
+    "share_b_near_a": "Share of the neighbours of class_a's rows that is labelled class_b.",
+    "share_a_near_b": "Share of the neighbours of class_b's rows that is labelled class_a.",
+    "share_of_a_labelled_b": "Share of class_a's own rows that is labelled class_b, by the noise model.",
+    "share_of_b_labelled_a": "Share of class_b's own rows that is labelled class_a, by the noise model.",
+    "rows_mistaken": "Number of rows expected under the wrong label of the two.",
+    "advice": "merge: their texts are hardly told apart. define more sharply: labels are often mistaken.",
+    "treatment": "What was done to the training rows.",
+    "share": "Share of the training rows that it was done to.",
+    "macro_f1": "Macro F1 of a logistic regression on held-out rows, in the mean of the folds.",
+    "gain": "macro_f1 less that of the labels as they are.",
+    "standard_error": "Of the gain, over the folds.",
     "decision": "What a reviewer decided: " + ", ".join(DECISIONS) + ".",
     "new_label": "The label that the row is to have, where the decision is to relabel it.",
     "reviewer": "Who decided.",

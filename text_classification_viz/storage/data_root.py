@@ -1,4 +1,4 @@
-"""Where results go: the folders under DATA_ROOT, and the pictures in them."""
+"""Where results go: the folders under DATA_ROOT, and files for people beside the tables."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ class DataRoot(dg.ConfigurableResource):
 
     @property
     def tables(self) -> Path:
-        """Folder of the tables and the full-size pictures."""
+        """Folder of the tables, and of pictures and other files made of them."""
         return Path(self.path) / "visualization"
 
     @property
@@ -23,9 +23,14 @@ class DataRoot(dg.ConfigurableResource):
         """Folder of the TensorBoard runs."""
         return Path(self.path) / "embeddings" / "train"
 
-    def publish_picture(self, asset: str, png: bytes) -> Path:
-        """Publish the full-size picture of an asset beside its table and return its path."""
-        path = self.tables / f"{asset}.png"
+    @property
+    def reviews(self) -> Path:
+        """Folder in which people leave their decisions."""
+        return Path(self.path) / "reviews"
+
+    def publish(self, name: str, content: bytes) -> Path:
+        """Publish a file beside the tables and return its path."""
+        path = self.tables / name
         with published_file(path) as file:
-            file.write(png)
+            file.write(content)
         return path

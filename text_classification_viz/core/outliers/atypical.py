@@ -15,7 +15,7 @@ SHRINKAGE = 1e-3
 
 
 def atypicality(vectors: np.ndarray, similarities: np.ndarray) -> np.ndarray:
-    """Larger of two percentiles in [0, 1): distance to the ten nearest, and Mahalanobis distance to the mean.
+    """Two percentiles in [0, 1): of the distance to the ten nearest, and of the Mahalanobis distance to the mean.
 
     Parameters
     ----------
@@ -27,10 +27,14 @@ def atypicality(vectors: np.ndarray, similarities: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        (n,): the share of rows that are less atypical by that distance.
+        (n, 2): the share of rows that are less atypical by each distance.
     """
-    distance = 1 - similarities[:, :NEIGHBORS].mean(axis=1, dtype=np.float64)
-    return np.maximum(_percentile(distance), _percentile(_mahalanobis(vectors)))
+    return np.column_stack([_percentile(-nearest_similarity(similarities)), _percentile(_mahalanobis(vectors))])
+
+
+def nearest_similarity(similarities: np.ndarray) -> np.ndarray:
+    """Mean of the ten largest of descending `similarities` (n, k), (n,)."""
+    return similarities[:, :NEIGHBORS].mean(axis=1, dtype=np.float64)
 
 
 def _mahalanobis(vectors: np.ndarray) -> np.ndarray:

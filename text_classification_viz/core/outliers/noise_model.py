@@ -54,6 +54,7 @@ def fit_noise_model(
     labels: np.ndarray,
     n_classes: int,
     *,
+    known: np.ndarray | None = None,
     log: logging.Logger = logging.getLogger(__name__),
 ) -> NoiseModel:
     """Fit class probabilities and noise transition to rows that each are described by the others.
@@ -73,7 +74,10 @@ def fit_noise_model(
         (n, c), standardised, none of which knows the row's own label.
     labels
         Given labels, (n,), integers below `n_classes`.
+    known
+        Rows whose label somebody has confirmed or put right, bool (n,): their true class is the given one.
     """
+    known = np.zeros(len(labels), dtype=bool) if known is None else known
     if n_classes == 1:
         certain = np.ones((len(labels), 1))
         return NoiseModel(certain, certain, np.ones((1, 1)), np.full(len(labels), -np.inf))
@@ -84,6 +88,7 @@ def fit_noise_model(
     transition = _confident_transition(np.exp(log_given), labels)
     for step in range(ROUNDS):
         posterior = np.exp(log_softmax(log_true + np.log(transition[:, labels].T)))
+        posterior[known] = given[known]
         if step >= HELD_ROUNDS:
             transition = _transition(posterior.T @ given)
         weights = fit_softmax(features, posterior, iterations=REFIT_ITERATIONS, start=weights)
@@ -93,7 +98,8 @@ def fit_noise_model(
     true = np.exp(log_true)
 
     blended = (1 - UNIFORM_SHARE) * transition + UNIFORM_SHARE * _uniform_noise(transition, true.mean(axis=0))
-    return NoiseModel(np.exp(log_given), true, transition, _wrong_log_odds(log_true, blended, labels))
+    log_odds = np.where(known, -np.inf, _wrong_log_odds(log_true, blended, labels))
+    return NoiseModel(np.exp(log_given), true, transition, log_odds)
 
 
 def _transition(counts: np.ndarray) -> np.ndarray:

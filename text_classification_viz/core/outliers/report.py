@@ -1,7 +1,7 @@
 """The outlier report: one kind, one rank and the evidence for every training row.
 
-Belongs here: the precedence of the kinds, what each needs, and the table. How each is computed stands in the
-modules beside this one.
+Belongs here: the order of the work, the precedence of the kinds and what each needs. How each is computed, told
+(`reasons`) and written down (`report_table`) stands in the modules beside this one.
 """
 
 import logging
@@ -9,20 +9,24 @@ import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from text_classification_viz.core.errors import InputError
+from text_classification_viz.core.neighbors import Neighbors, keep_rows
 from text_classification_viz.core.outliers.ambiguity import PRESENT, topic_strengths
 from text_classification_viz.core.outliers.atypical import atypicality
 from text_classification_viz.core.outliers.blocks import Blocks
 from text_classification_viz.core.outliers.conformal import candidate_sets, candidate_threshold
-from text_classification_viz.core.outliers.duplicates import Duplicates, find_duplicates
-from text_classification_viz.core.outliers.noise_model import NoiseModel, fit_noise_model
+from text_classification_viz.core.outliers.duplicates import find_duplicates
+from text_classification_viz.core.outliers.findings import Findings, likeliest_other
+from text_classification_viz.core.outliers.noise_model import fit_noise_model
+from text_classification_viz.core.outliers.report_table import report_table
 from text_classification_viz.core.outliers.uninformative import is_uninformative
-from text_classification_viz.core.tables import EVIDENCE_NEIGHBORS, OUTLIER_REPORT
+from text_classification_viz.core.reviews import apply_reviews
+from text_classification_viz.core.tables import REVIEWED_LABELS
 
 # The first kind that applies is a row's kind. Labels come first, being what the report is for; then the kinds
 # that no other column shows; then copies (`duplicate_of`) and two topics (`candidate_labels`), which a row of
@@ -36,7 +40,6 @@ KIND_PRECEDENCE = (
     "ambiguous",
     "none",
 )
-QUESTIONS_THE_LABEL = ("mislabelled", "contested", "ambiguous")
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ def outlier_report(
     vectors: np.ndarray,
     neighbors: np.ndarray,
     similarities: np.ndarray,
+    reviewed: pa.Table | None = None,
     *,
     coverage: float = 0.95,
     duplicate_similarity: float = 0.95,
@@ -97,6 +101,11 @@ def outlier_report(
     where the kind does not question the label. `candidate_labels` are the conformal set and the strongly present
     topics, likeliest first.
 
+    Rows that a reviewer has decided on are settled: ranked behind the open ones, with the score 0 and no kind but
+    `none`. All others are scored with the decisions applied: a relabelled row counts with its new label, a
+    confirmed or new label is taken as right by the noise model, and a dropped row is nobody's neighbour.
+    `class_label` stays the label that upstream gave; `neighbor_labels` are those in force.
+
     Parameters
     ----------
     train_df
@@ -106,6 +115,8 @@ def outlier_report(
     neighbors, similarities
         Nearest rows of each row, itself excluded, nearest first, and their cosine similarities: int32 and
         float32 (n, k). At k = 100 nothing is lost; small data may have fewer.
+    reviewed
+        What people have decided already, schema `core.tables.REVIEWED_LABELS`; None: nothing.
     coverage
         Share of rows whose candidate labels must hold their label.
     duplicate_similarity
@@ -129,128 +140,85 @@ def outlier_report(
     import faiss  # noqa: F401  loaded before the limit below, which only reaches libraries that are loaded
     from threadpoolctl import threadpool_limits
 
-    classes, labels = np.unique(np.asarray(train_df["class_label"].to_pylist()), return_inverse=True)
+    reviewed = REVIEWED_LABELS.empty_table() if reviewed is None else reviewed
+    corrected = apply_reviews(train_df, reviewed).table
+    kept = corrected["embedding_row"].to_numpy()
+    if len(kept) < 3:
+        raise InputError(
+            f"reviewed_labels: expected at least 3 rows of train_df that nobody has dropped, found {len(kept)}; "
+            "take back some of the decisions"
+        )
+    lists = Neighbors(neighbors, similarities)
+    if len(kept) < train_df.num_rows:
+        vectors = vectors[kept]
+        lists = keep_rows(lists, kept, vectors)
+
+    classes, labels = np.unique(np.asarray(corrected["class_label"].to_pylist()), return_inverse=True)
     labels = labels.astype(np.int32)
+    decided = pc.is_in(corrected["id"], reviewed["id"]).to_numpy()
     # Small products in contending threads cost ten times the CPU, and their sums depend on the thread count. So
     # each of these has one thread, and what does not need the others' results runs beside them.
     with threadpool_limits(limits=1), ThreadPoolExecutor() as threads:
-        unlikeness_found = threads.submit(atypicality, vectors, similarities)
+        unlikeness_found = threads.submit(atypicality, vectors, lists.similarities)
         log.info(f"outliers: {len(labels):,} rows in {len(classes)} classes as the other rows see them")
-        blocks = Blocks.fit(vectors, labels, len(classes), neighbors, similarities)
+        blocks = Blocks.fit(vectors, labels, len(classes), lists.rows, lists.similarities)
         log.info("outliers: learning how labels go wrong, and from mixtures of rows what two topics look like")
-        noise_found = threads.submit(fit_noise_model, blocks.features, labels, len(classes), log=log)
+        noise_found = threads.submit(
+            fit_noise_model, blocks.features, labels, len(classes), known=decided, log=log
+        )
         strengths = topic_strengths(blocks, seed)  # in this thread: the limit on faiss holds in no other
         noise, unlikeness = noise_found.result(), unlikeness_found.result()
     log.info("outliers: reading the texts for duplicates and missing words")
-    fields = train_df["headline"].to_pylist(), train_df["short_description"].to_pylist()
+    ids = corrected["id"].to_numpy()
+    fields = corrected["headline"].to_pylist(), corrected["short_description"].to_pylist()
     texts = [f"{headline or ''} {description or ''}" for headline, description in zip(*fields, strict=True)]
     label_probabilities = noise.given_probabilities[np.arange(len(labels)), labels]
-    evidence = _Evidence(
-        ids=train_df["id"].to_numpy(),
+    larger = unlikeness.max(axis=1)
+    findings = Findings(
+        ids=ids,
+        classes=classes,
         labels=labels,
+        decided=decided,
+        neighbors=lists,
         noise=noise,
         candidates=(strengths >= PRESENT)
         | candidate_sets(noise.given_probabilities, candidate_threshold(label_probabilities, coverage)),
         strengths=strengths,
-        atypical=unlikeness > np.quantile(unlikeness, 1 - atypical_fraction, method="higher"),
+        unlikeness=unlikeness,
+        atypical=larger > np.quantile(larger, 1 - atypical_fraction, method="higher"),
         uninformative=np.array([is_uninformative(text) for text in texts]),
-        duplicates=find_duplicates(
-            train_df["id"].to_numpy(), texts, labels, neighbors, similarities, duplicate_similarity
-        ),
+        duplicates=find_duplicates(ids, texts, labels, lists.rows, lists.similarities, duplicate_similarity),
     )
-    kinds = _assign_kinds(evidence)
+    kinds = _assign_kinds(findings)
     counts = {kind: int((kinds == kind).sum()) for kind in KIND_PRECEDENCE}
     log.info(f"outliers: {', '.join(f'{count:,} {kind}' for kind, count in counts.items())}")
     return OutlierReport(
-        table=_build_table(train_df, classes, evidence, kinds, neighbors, similarities),
+        table=report_table(train_df, kept, findings, kinds, reviewed),
         classes=tuple(classes.tolist()),
         noise_transition=noise.transition,
-        n_wrong_expected=evidence.n_wrong_expected,
+        n_wrong_expected=findings.n_wrong_expected,
         kind_counts=counts,
     )
 
 
-@dataclass(frozen=True)
-class _Evidence:
-    """Everything that a kind or a column is decided by; arrays of n rows."""
-
-    ids: np.ndarray
-    labels: np.ndarray
-    noise: NoiseModel
-    candidates: np.ndarray
-    strengths: np.ndarray
-    atypical: np.ndarray
-    uninformative: np.ndarray
-    duplicates: Duplicates
-
-    @cached_property
-    def suggested(self) -> np.ndarray:
-        return _likeliest_other(self.noise.true_probabilities, self.labels)
-
-    @cached_property
-    def is_copy(self) -> np.ndarray:
-        return self.duplicates.representatives != np.arange(len(self.labels))
-
-    @cached_property
-    def n_wrong_expected(self) -> float:
-        return float(self.noise.wrong_probabilities.sum())
-
-
-def _assign_kinds(evidence: _Evidence) -> np.ndarray:
-    """Kind of each row, (n,): the first of `KIND_PRECEDENCE` that applies."""
-    rows, labels, noise = np.arange(len(evidence.labels)), evidence.labels, evidence.noise
-    likeliest_wrong = np.argsort(-noise.wrong_log_odds, kind="stable")[: math.ceil(evidence.n_wrong_expected)]
-    suggestion_wins = noise.true_probabilities[rows, evidence.suggested] > noise.true_probabilities[rows, labels]
-    other_topic = _likeliest_other(evidence.strengths, labels)
+def _assign_kinds(findings: Findings) -> np.ndarray:
+    """Kind of each row, (n,): the first of `KIND_PRECEDENCE` that applies; `none` where somebody has decided."""
+    rows, labels, noise = np.arange(len(findings.labels)), findings.labels, findings.noise
+    likeliest_wrong = np.argsort(-noise.wrong_log_odds, kind="stable")[: math.ceil(findings.n_wrong_expected)]
+    suggestion_wins = noise.true_probabilities[rows, findings.suggested] > noise.true_probabilities[rows, labels]
+    other_topic = likeliest_other(findings.strengths, labels)
     applies = {
         "mislabelled": np.isin(rows, likeliest_wrong) & suggestion_wins,
-        "contested": ~evidence.candidates[rows, labels],
-        "uninformative": evidence.uninformative,
-        "atypical": evidence.atypical,
-        "near_duplicate": evidence.is_copy | evidence.duplicates.conflicts,
-        "ambiguous": (other_topic != labels) & (evidence.strengths[rows, other_topic] >= PRESENT),
+        "contested": ~findings.candidates[rows, labels],
+        "uninformative": findings.uninformative,
+        "atypical": findings.atypical,
+        "near_duplicate": findings.is_copy | findings.duplicates.conflicts,
+        "ambiguous": (other_topic != labels) & (findings.strengths[rows, other_topic] >= PRESENT),
         "none": np.ones(len(rows), dtype=bool),
     }
-    return np.array(KIND_PRECEDENCE)[np.argmax([applies[kind] for kind in KIND_PRECEDENCE], axis=0)]
-
-
-def _build_table(
-    train_df: pa.Table,
-    classes: np.ndarray,
-    evidence: _Evidence,
-    kinds: np.ndarray,
-    neighbors: np.ndarray,
-    similarities: np.ndarray,
-) -> pa.Table:
-    """Table of schema `OUTLIER_REPORT`, by rank."""
-    ids, labels, noise, duplicates = evidence.ids, evidence.labels, evidence.noise, evidence.duplicates
-    order = np.argsort(-noise.wrong_log_odds, kind="stable")
-    n_evidence = min(EVIDENCE_NEIGHBORS, neighbors.shape[1])
-    nearest = neighbors[order, :n_evidence]
-    return pa.table(
-        {
-            "id": ids[order],
-            "rank": np.arange(1, len(order) + 1),
-            "kind": kinds[order],
-            "score": noise.wrong_probabilities[order].astype(np.float32),
-            "class_label": classes[labels[order]],
-            "suggested_label": pa.array(
-                classes[evidence.suggested[order]], mask=~np.isin(kinds, QUESTIONS_THE_LABEL)[order]
-            ),
-            "candidate_labels": _likeliest_first(
-                evidence.candidates[order], noise.given_probabilities[order], classes
-            ),
-            "neighbor_ids": _fixed_lists(ids[nearest]),
-            "neighbor_labels": _fixed_lists(classes[labels[nearest]]),
-            "neighbor_similarities": _fixed_lists(similarities[order, :n_evidence]),
-            "duplicate_of": pa.array(ids[duplicates.representatives[order]], mask=~evidence.is_copy[order]),
-            "label_conflict": duplicates.conflicts[order],
-            "headline": train_df["headline"].take(order),
-            "short_description": train_df["short_description"].take(order),
-            "reviewed": np.zeros(len(order), dtype=bool),
-        },
-        schema=OUTLIER_REPORT,
-    )
+    kinds = np.array(KIND_PRECEDENCE)[np.argmax([applies[kind] for kind in KIND_PRECEDENCE], axis=0)]
+    kinds[findings.decided] = "none"
+    return kinds
 
 
 def _check_inputs(
@@ -283,25 +251,3 @@ def _check_inputs(
 def _check_share(setting: str, value: float) -> None:
     if not 0 <= value <= 1:
         raise InputError(f"{setting}: expected a number from 0 to 1, found {value}; change the setting")
-
-
-def _likeliest_other(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Class with the largest of `probabilities` (n, K) beside the given label; that itself if K is 1."""
-    others = probabilities.copy()
-    others[np.arange(len(labels)), labels] = -np.inf
-    return others.argmax(axis=1)
-
-
-def _likeliest_first(chosen: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> pa.ListArray:
-    """Lists of the `chosen` (n, K) classes of each row, by descending probability."""
-    by_probability = np.argsort(-probabilities, axis=1, kind="stable")
-    kept = np.take_along_axis(chosen, by_probability, axis=1)
-    offsets = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(classes[by_probability[kept]]))
-
-
-def _fixed_lists(values: np.ndarray) -> pa.ListArray:
-    """Lists of the rows of `values` (n, k)."""
-    n_rows, length = values.shape
-    offsets = np.arange(n_rows + 1, dtype=np.int32) * length
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.ravel()))

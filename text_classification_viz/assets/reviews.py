@@ -1,0 +1,177 @@
+"""`reviewed_labels`, `corrected_train_df` and `label_studio_tasks`: the way of a label to people and back."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+from pydantic import Field
+
+from text_classification_viz.assets.common import COMMON, markdown_table
+from text_classification_viz.core import label_studio
+from text_classification_viz.core.reviews import Conflict, SetAside, apply_reviews, settle
+from text_classification_viz.core.tables import DECISIONS
+from text_classification_viz.storage.data_root import DataRoot
+from text_classification_viz.storage.failures import clear_failures
+from text_classification_viz.storage.review_files import read_reviews, review_files
+
+ROWS_SHOWN = 50
+
+APPLY_CHECK = dg.AssetCheckSpec(
+    "reviews_apply",
+    asset="reviewed_labels",
+    description="Each decision speaks of a row that the training set has, and of the label that it has now.",
+)
+AGREE_CHECK = dg.AssetCheckSpec(
+    "reviewers_agree",
+    asset="reviewed_labels",
+    description="No two reviewers want different labels for a row.",
+)
+
+
+@dg.asset(
+    description="What people decided about labels, from the CSV and JSON files in DATA_ROOT/reviews: the newest "
+    "decision on each row, compared with the training set as it is now.",
+    kinds={"pyarrow", "parquet"},
+    code_version="1",
+    check_specs=[APPLY_CHECK, AGREE_CHECK],
+    dagster_type=pa.Table,  # beside a check, Dagster reads no type from the annotation
+    **COMMON,
+)
+@clear_failures()
+def reviewed_labels(
+    context: dg.AssetExecutionContext, data_root: DataRoot, train_df: pa.Table
+) -> dg.MaterializeResult:
+    """Read the review files and let the newest decisions stand."""
+    files = review_files(data_root.reviews)
+    reviews = settle(read_reviews(data_root.reviews), train_df)
+    for set_aside in reviews.set_aside:
+        context.log.warning(f"{set_aside.decision.place}: not applied, because {set_aside.reason}")
+    decisions = Counter(reviews.table["decision"].to_pylist())
+    reviewers = Counter(reviews.table["reviewer"].to_pylist())
+    return dg.MaterializeResult(
+        value=reviews.table,
+        metadata={
+            **{f"rows_{decision}": decisions[decision] for decision in DECISIONS},
+            "reviewers": markdown_table({"reviewer": list(reviewers), "rows": list(reviewers.values())}),
+            "files": len(files),
+            "file_names": dg.MetadataValue.text(", ".join(file.name for file in files) or "none"),
+            "rows_set_aside": len(reviews.set_aside),
+            "set_aside": _set_aside_table(reviews.set_aside),
+            "rows_in_conflict": len(reviews.conflicts),
+            "conflicts": _conflicts_table(reviews.conflicts),
+        },
+        check_results=[
+            _warning(APPLY_CHECK, "rows_set_aside", len(reviews.set_aside)),
+            _warning(AGREE_CHECK, "rows_in_conflict", len(reviews.conflicts)),
+        ],
+    )
+
+
+@dg.asset(
+    description="The training set with people's decisions applied: new labels given, dropped rows left out. For "
+    "whoever trains next.",
+    kinds={"pyarrow", "parquet"},
+    code_version="1",
+    **COMMON,
+)
+def corrected_train_df(train_df: pa.Table, reviewed_labels: pa.Table) -> dg.MaterializeResult[pa.Table]:
+    """Apply the decisions."""
+    corrected = apply_reviews(train_df, reviewed_labels)
+    relabelled, dropped = corrected.relabelled.most_common(), corrected.dropped.most_common()
+    return dg.MaterializeResult(
+        value=corrected.table,
+        metadata={
+            "rows_relabelled": corrected.relabelled.total(),
+            "rows_dropped": corrected.dropped.total(),
+            "relabelled": markdown_table(
+                {
+                    "from": [old for (old, _), _ in relabelled],
+                    "to": [new for (_, new), _ in relabelled],
+                    "rows": [count for _, count in relabelled],
+                }
+            ),
+            "dropped": markdown_table(
+                {"class": [label for label, _ in dropped], "rows": [count for _, count in dropped]}
+            ),
+        },
+    )
+
+
+class LabelStudioConfig(dg.Config):
+    """Settings of the tasks for Label Studio."""
+
+    max_tasks: int = Field(
+        default=1_000,
+        ge=1,
+        description="The most tasks to make; those whose labels are likeliest to be wrong come first.",
+    )
+
+
+@dg.asset(
+    description="Rows to review in Label Studio: labels in question that nobody has decided on. What it exports "
+    "as JSON goes into DATA_ROOT/reviews.",
+    kinds={"json"},
+    code_version="1",
+    **COMMON,
+)
+@clear_failures()
+def label_studio_tasks(
+    config: LabelStudioConfig, data_root: DataRoot, train_df: pa.Table, outlier_report: pa.Table
+) -> dg.MaterializeResult:
+    """Write the tasks and the labelling interface."""
+    classes = sorted(train_df["class_label"].unique().to_pylist())
+    tasks = label_studio.tasks(outlier_report, config.max_tasks)
+    interface_path = data_root.publish("label_studio_config.xml", label_studio.labeling_config(classes).encode())
+    tasks_path = data_root.publish(
+        "label_studio_tasks.json", json.dumps(tasks, ensure_ascii=False, indent=1).encode()
+    )
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(tasks),
+            "tasks": dg.MetadataValue.path(str(tasks_path)),
+            "labeling_interface": dg.MetadataValue.path(str(interface_path)),
+            "how_to_import": dg.MetadataValue.md(
+                "1. In Label Studio create a project and paste the labelling interface under "
+                "Settings, Labeling Interface, Code.\n"
+                "2. Import the tasks.\n"
+                f"3. Export as JSON (not JSON-MIN) into `{data_root.reviews}` and materialize reviewed_labels."
+            ),
+        }
+    )
+
+
+def _warning(check: dg.AssetCheckSpec, found: str, count: int) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=check.name, passed=not count, severity=dg.AssetCheckSeverity.WARN, metadata={found: count}
+    )
+
+
+def _set_aside_table(set_aside: Sequence[SetAside]) -> dg.MarkdownMetadataValue:
+    shown = set_aside[:ROWS_SHOWN]
+    return markdown_table(
+        {
+            "id": [one.decision.id for one in shown],
+            "decision": [one.decision.decision for one in shown],
+            "reviewer": [one.decision.reviewer for one in shown],
+            "file": [Path(one.decision.place.file).name for one in shown],
+            "place": [one.decision.place.record for one in shown],
+            "reason": [one.reason for one in shown],
+        }
+    )
+
+
+def _conflicts_table(conflicts: Sequence[Conflict]) -> dg.MarkdownMetadataValue:
+    shown = [(conflict, decision) for conflict in conflicts[:ROWS_SHOWN] for decision in conflict.decisions]
+    return markdown_table(
+        {
+            "id": [decision.id for _, decision in shown],
+            "reviewer": [decision.reviewer for _, decision in shown],
+            "decision": [decision.decision for _, decision in shown],
+            "label": [decision.wanted_label for _, decision in shown],
+            "reviewed_at": [f"{decision.reviewed_at:%Y-%m-%d %H:%M:%S} UTC" for _, decision in shown],
+            "applied": ["yes" if decision is conflict.winner else "" for conflict, decision in shown],
+        }
+    )

@@ -1,0 +1,57 @@
+"""The picture of `class_overlap`: two heat maps of classes by classes."""
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from text_classification_viz.core.class_overlap import ClassOverlap
+from text_classification_viz.core.plots import MapPictures, short, with_palette
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SIZE_INCHES, FULL_DPI, THUMBNAIL_DPI = (15.0, 7.6), 110, 50
+NUMBERS_FROM = 0.01  # smaller shares are left without a number
+NUMBERED_AT_MOST = 30  # classes: the cells of more hold no number
+DARK_FROM = 0.6  # of the largest share: numbers are white from there
+
+
+def draw_class_overlap(overlap: ClassOverlap) -> MapPictures:
+    """Draw the neighbours' labels and the noise model's transition side by side, as PNG."""
+    return MapPictures(_render(overlap, FULL_DPI), with_palette(_render(overlap, THUMBNAIL_DPI)))
+
+
+def _render(overlap: ClassOverlap, dpi: int) -> bytes:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=SIZE_INCHES, dpi=dpi, layout="constrained", facecolor="white")
+    near, noise = figure.subplots(1, 2)
+    _heat_map(near, overlap.neighbor_shares, overlap.classes)
+    near.set(title="Labels of the nearest neighbours", ylabel="label of the row", xlabel="label of the neighbour")
+    _heat_map(noise, overlap.transition, overlap.classes)
+    noise.set(title="Labels given, by the noise model", ylabel="class that is meant", xlabel="label that is given")
+    png = io.BytesIO()
+    figure.savefig(png, format="png", metadata={"Software": None})
+    return png.getvalue()
+
+
+def _heat_map(axes: "Axes", shares: np.ndarray, classes: np.ndarray) -> None:
+    """Percentages beside the diagonal, which would outshine them: most neighbours and labels agree."""
+    n_classes = len(classes)
+    others = np.where(np.eye(n_classes, dtype=bool), np.nan, shares)
+    largest = np.nanmax(others, initial=NUMBERS_FROM)
+    axes.set_facecolor("#EEEEEE")
+    axes.imshow(others, cmap="Blues", vmin=0, vmax=largest)
+    font_size = min(9.0, 190 / n_classes)
+    names = [short(name) for name in classes]
+    axes.set_xticks(range(n_classes), names, rotation=45, ha="right", rotation_mode="anchor", fontsize=font_size)
+    axes.set_yticks(range(n_classes), names, fontsize=font_size)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    if n_classes > NUMBERED_AT_MOST:
+        return
+    for row, column in np.argwhere(others >= NUMBERS_FROM):
+        share = others[row, column]
+        color = "white" if share > DARK_FROM * largest else "#222222"
+        axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=font_size, color=color)

@@ -1,0 +1,96 @@
+"""All that is known of each row when its kind, its reason and its evidence are written down."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from text_classification_viz.core.neighbors import Neighbors
+from text_classification_viz.core.outliers.atypical import nearest_similarity
+from text_classification_viz.core.outliers.duplicates import Duplicates
+from text_classification_viz.core.outliers.noise_model import NoiseModel
+from text_classification_viz.core.outliers.votes import NEAR
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found of n rows in K classes.
+
+    Attributes
+    ----------
+    ids
+        (n,) int64.
+    classes
+        (K,) str, sorted.
+    labels
+        Label of each row as a position in `classes`, decisions of reviewers applied, (n,).
+    decided
+        Whether a reviewer has decided on the row, bool (n,).
+    neighbors
+        Lists of the n rows, (n, k).
+    noise
+        Class probabilities, and how likely each label is wrong.
+    candidates
+        Classes that the row may well have, bool (n, K).
+    strengths
+        How likely each topic is present, (n, K).
+    unlikeness
+        Percentiles of the two distances of `atypical`, (n, 2).
+    atypical, uninformative
+        bool (n,).
+    duplicates
+        Groups of near-duplicates.
+    """
+
+    ids: np.ndarray
+    classes: np.ndarray
+    labels: np.ndarray
+    decided: np.ndarray
+    neighbors: Neighbors
+    noise: NoiseModel
+    candidates: np.ndarray
+    strengths: np.ndarray
+    unlikeness: np.ndarray
+    atypical: np.ndarray
+    uninformative: np.ndarray
+    duplicates: Duplicates
+
+    @cached_property
+    def suggested(self) -> np.ndarray:
+        """The likeliest class other than the label, (n,); the label itself where there is one class."""
+        return likeliest_other(self.noise.true_probabilities, self.labels)
+
+    @cached_property
+    def is_copy(self) -> np.ndarray:
+        """Whether another row represents the row's group of near-duplicates, bool (n,)."""
+        return self.duplicates.representatives != np.arange(len(self.labels))
+
+    @cached_property
+    def n_wrong_expected(self) -> float:
+        """Number of wrong labels to expect."""
+        return float(self.noise.wrong_probabilities.sum())
+
+    @cached_property
+    def similarity_to_nearest(self) -> np.ndarray:
+        """Mean cosine similarity of the ten nearest rows, (n,)."""
+        return nearest_similarity(self.neighbors.similarities)
+
+    @cached_property
+    def usual_similarity(self) -> float:
+        """Median of `similarity_to_nearest`."""
+        return float(np.median(self.similarity_to_nearest))
+
+    @cached_property
+    def tally(self) -> np.ndarray:
+        """How many of the nearest `NEAR` rows have each label, int (n, K)."""
+        n_rows, n_classes = self.candidates.shape
+        nearest = self.labels[self.neighbors.rows[:, :NEAR]]
+        cells = n_classes * np.arange(n_rows)[:, None] + nearest
+        return np.bincount(cells.ravel(), minlength=n_rows * n_classes).reshape(n_rows, n_classes)
+
+
+def likeliest_other(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Class with the largest of `probabilities` (n, K) beside the given label; that itself if K is 1."""
+    others = probabilities.copy()
+    others[np.arange(len(labels)), labels] = -np.inf
+    return others.argmax(axis=1)

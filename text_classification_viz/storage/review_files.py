@@ -1,0 +1,143 @@
+"""The files in which people leave their decisions: CSV, or the JSON that Label Studio exports.
+
+Belongs here: which files there are, and from their bytes to decisions. Which decisions stand is for
+`core.reviews` to say. A file is text to us whatever it holds: nothing in it is run.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from text_classification_viz.core.errors import InputError
+from text_classification_viz.core.label_studio import parse_export
+from text_classification_viz.core.reviews import Decision, Place, join_faults, parse_decision
+from text_classification_viz.core.tables import REVIEWED_LABELS
+
+COLUMNS = tuple(REVIEWED_LABELS.names)
+OPTIONAL = ("note",)
+# Of editors that have a file open, and of programs that are writing one.
+TEMPORARY_PREFIXES = (".", "~$")
+
+
+def review_files(folder: Path) -> list[Path]:
+    """List the review files of a folder by name; one that does not exist has none."""
+    if not folder.exists():
+        return []
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in PARSERS and not path.name.startswith(TEMPORARY_PREFIXES)
+    )
+
+
+def read_reviews(folder: Path) -> list[Decision]:
+    """Read every decision of every review file in a folder, by file name and in the order of each file.
+
+    Raises
+    ------
+    InputError
+        Files that cannot be read, or lines of them, all of them at once.
+    """
+    decisions, faults = [], []
+    for path in review_files(folder):
+        try:
+            for found in PARSERS[path.suffix.lower()](str(path), _read_text(path)):
+                if isinstance(found, InputError):
+                    faults.append(found)
+                else:
+                    decisions.append(found)
+        except InputError as fault:  # with which the file ends for us
+            faults.append(fault)
+    if faults:
+        raise join_faults(faults)
+    return decisions
+
+
+def _read_text(path: Path) -> str:
+    try:
+        target = path.resolve(strict=True)
+        if not target.is_relative_to(path.parent.resolve()):
+            raise InputError(
+                f"{path}: expected a file in this folder, found a link to {target}; put a copy in its place"
+            )
+        if not target.is_file():  # opening a FIFO would wait for its writer
+            raise InputError(f"{path}: expected a regular file, found something else; move it away")
+        data = target.read_bytes()
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+        raise InputError(
+            f"{path}: expected a readable file, found none ({error}); give read access or move it away"
+        ) from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # Counted in the bytes decoded, which are those after a byte order mark.
+        line = error.object[: error.start].count(b"\n") + 1
+        raise _line(str(path), line).fault(
+            "UTF-8", f"the byte 0x{error.object[error.start]:02x}", "save it as UTF-8 and run this again"
+        ) from None
+
+
+def _line(file: str, number: int) -> Place:
+    return Place(file, number, f"line {number:,}")
+
+
+def _parse_csv(file: str, text: str) -> Iterator[Decision | InputError]:
+    """Give the decision of each line or what is wrong with it; raise where nothing after it can be read."""
+    records = _records(file, text)
+    place, columns = next(records, (_line(file, 1), []))
+    _check_columns(place, columns)
+    for place, cells in records:
+        try:
+            if len(cells) != len(columns):
+                raise place.fault(
+                    f"{len(columns)} cells", f"{len(cells)}", "put quotes around cells that hold commas"
+                )
+            yield parse_decision(place, {"note": ""} | dict(zip(columns, cells, strict=True)))
+        except InputError as fault:
+            yield fault
+
+
+def _records(file: str, text: str) -> Iterator[tuple[Place, list[str]]]:
+    """Split CSV into records, each with the line that it starts on; those without any text are left out."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        place = _line(file, reader.line_num + 1)
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise place.fault("a record of CSV", f"none ({error})", "see to the quotes from here on") from None
+        if any(cells):
+            yield place, cells
+
+
+def _check_columns(place: Place, columns: list[str]) -> None:
+    problems = [f"no {name}" for name in COLUMNS if name not in columns and name not in OPTIONAL]
+    problems += [f"the unknown {name!r}"[:80] for name in columns if name not in COLUMNS]
+    problems += [f"{name} {columns.count(name)} times" for name in COLUMNS if columns.count(name) > 1]
+    if problems:
+        raise place.fault(
+            f"the columns {', '.join(COLUMNS)} (note may be missing) in the first line",
+            ", ".join(problems),
+            "name them like this, with commas between them",
+        )
+
+
+def _parse_json(file: str, text: str) -> Iterator[Decision | InputError]:
+    try:
+        export = json.loads(text)
+    # RecursionError: brackets in brackets, a thousand deep.
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{file}: expected JSON, found something else ({error}); export from Label Studio again"
+        ) from None
+    yield from parse_export(file, export)
+
+
+PARSERS: dict[str, Callable[[str, str], Iterator[Decision | InputError]]] = {
+    ".csv": _parse_csv,
+    ".json": _parse_json,
+}
