@@ -92,6 +92,11 @@ def test_job_holds_all_our_assets_and_none_of_upstream(storage):
         "tsne_projection",
         "outlier_report",
         "projector_logs",
+        "reviewed_labels",
+        "corrected_train_df",
+        "class_overlap",
+        "review_gain",
+        "label_studio_tasks",
     }
 
 

@@ -3,25 +3,20 @@
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from synthetic import write_upstream
+from graph import Graph, failure_of, make_graph, metadata_of
 
 from text_classification_viz.core import tables
 from text_classification_viz.definitions import build_definitions
 
 ROWS, CLASSES, DIMENSIONS = 240, 4, 16
-FAST = {
-    "umap_projection": {"config": {"n_epochs": 30}},
-    "sampled_train_df": {"config": {"samples_per_class": 20}},
-}
+
 PUBLISHED = (
     "train_df.parquet",
     "train_vectors.npy",
@@ -30,39 +25,16 @@ PUBLISHED = (
     "umap_projection.parquet",
     "tsne_projection.parquet",
     "outlier_report.parquet",
+    "class_overlap.parquet",
+    "review_gain.parquet",
+    "reviewed_labels.parquet",
+    "corrected_train_df.parquet",
+    "label_studio_tasks.json",
+    "label_studio_config.xml",
+    "class_overlap.png",
     "umap_projection.png",
     "tsne_projection.png",
 )
-
-
-@dataclass
-class Graph:
-    """A temporary DATA_ROOT and upstream storage, and the definitions over them."""
-
-    data_root: Path
-    storage: Path
-    defs: dg.Definitions
-
-    def run(
-        self, selection: list[str] | None = None, raise_on_error: bool = True, **config: Any
-    ) -> dg.ExecuteInProcessResult:
-        """Run the job, or the selected assets of it with their default settings."""
-        return self.defs.resolve_job_def("visualization_job").execute_in_process(
-            run_config={} if selection else {"ops": {**FAST, **config}},
-            asset_selection=selection and [dg.AssetKey(name) for name in selection],
-            raise_on_error=raise_on_error,
-        )
-
-    def hashes(self) -> dict[str, str]:
-        folder = self.data_root / "visualization"
-        return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
-
-
-def make_graph(folder: Path) -> Graph:
-    data_root, storage = folder / "data", folder / "upstream"
-    storage.mkdir()
-    write_upstream(storage)
-    return Graph(data_root, storage, build_definitions(data_root, storage))
 
 
 @pytest.fixture(scope="module")
@@ -81,15 +53,6 @@ def copy_of_finished(finished: tuple[Graph, dg.ExecuteInProcessResult], tmp_path
     return Graph(data_root, storage, build_definitions(data_root, storage))
 
 
-def metadata_of(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, dg.MetadataValue]:
-    (event,) = [
-        event.materialization
-        for event in result.get_asset_materialization_events()
-        if event.asset_key == dg.AssetKey(asset)
-    ]
-    return dict(event.metadata)
-
-
 def test_every_table_is_published_with_the_contract_s_columns(finished):
     graph, _ = finished
     folder = graph.data_root / "visualization"
@@ -101,6 +64,10 @@ def test_every_table_is_published_with_the_contract_s_columns(finished):
         "umap_projection": tables.projection_schema(2),
         "tsne_projection": tables.projection_schema(2),
         "outlier_report": tables.OUTLIER_REPORT,
+        "class_overlap": tables.CLASS_OVERLAP,
+        "review_gain": tables.REVIEW_GAIN,
+        "reviewed_labels": tables.REVIEWED_LABELS,
+        "corrected_train_df": tables.TRAIN,
     }
     for name, schema in schemas.items():
         assert pq.read_schema(folder / f"{name}.parquet").remove_metadata().equals(schema), name
@@ -116,6 +83,9 @@ def test_row_counts_follow_the_settings(finished):
         "umap_projection": ROWS,
         "tsne_projection": 20 * CLASSES,
         "outlier_report": ROWS,
+        "class_overlap": CLASSES * (CLASSES - 1) // 2,
+        "reviewed_labels": 0,
+        "corrected_train_df": ROWS,
         "projector_logs": 20 * CLASSES,
     }
     for asset, count in rows.items():
@@ -172,6 +142,8 @@ def test_all_checks_pass_and_the_alignment_check_blocks(finished):
         "umap_places_training_rows",
         "tsne_places_training_rows",
         "report_ranks_every_row",
+        "reviews_apply",
+        "reviewers_agree",
     }
     assert all(evaluation.passed for evaluation in evaluations.values())
     check = graph.defs.get_assets_def("train_vectors").get_spec_for_check_key(
@@ -231,12 +203,6 @@ def test_3d_all_rows_and_numeric_learning_rate_by_config(copy_of_finished):
     metadata = metadata_of(result, "projector_logs")
     assert metadata["bookmarks"].value == "t-SNE 2D, supervised by label"
     assert metadata["maps_left_out"].value == "UMAP"
-
-
-def failure_of(result: dg.ExecuteInProcessResult, step: str) -> str:
-    """The message of a failed step, as Dagster records it."""
-    (event,) = [event for event in result.all_events if event.is_step_failure and event.step_key == step]
-    return event.step_failure_data.user_failure_data.description
 
 
 def spoil_shuffled(storage: Path) -> None:

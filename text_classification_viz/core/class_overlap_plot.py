@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SIZE_INCHES, FULL_DPI, THUMBNAIL_DPI = (15.0, 7.6), 110, 50
-NUMBERS_FROM = 0.01  # smaller shares are left without a number
+NUMBERS_FROM = 0.005  # smaller shares are left without a number
 NUMBERED_AT_MOST = 30  # classes: the cells of more hold no number
 DARK_FROM = 0.6  # of the largest share: numbers are white from there
 
@@ -28,9 +28,9 @@ def _render(overlap: ClassOverlap, dpi: int) -> bytes:
     figure = Figure(figsize=SIZE_INCHES, dpi=dpi, layout="constrained", facecolor="white")
     near, noise = figure.subplots(1, 2)
     _heat_map(near, overlap.neighbor_shares, overlap.classes)
-    near.set(title="Labels of the nearest neighbours", ylabel="label of the row", xlabel="label of the neighbour")
+    near.set(title="Labels of the nearest neighbours, %", ylabel="label of the row", xlabel="label of the neighbour")
     _heat_map(noise, overlap.transition, overlap.classes)
-    noise.set(title="Labels given, by the noise model", ylabel="class that is meant", xlabel="label that is given")
+    noise.set(title="Labels given, by the noise model, %", ylabel="class that is meant", xlabel="label that is given")
     png = io.BytesIO()
     figure.savefig(png, format="png", metadata={"Software": None})
     return png.getvalue()
