@@ -9,8 +9,9 @@ import dagster as dg
 import pytest
 from synthetic import write_upstream
 
-from text_classification_viz.automation import upstream_sensor
+from text_classification_viz.automation import reviews_sensor, upstream_sensor
 from text_classification_viz.definitions import build_definitions
+from text_classification_viz.storage.data_root import DataRoot
 from text_classification_viz.storage.upstream_io_manager import UpstreamIOManager
 
 
@@ -76,6 +77,39 @@ def test_missing_file_skips_with_the_reason_and_keeps_the_cursor(storage):
     (skip,), after = tick(storage, cursor)
     assert "train_set" in skip.skip_message
     assert after == cursor
+
+
+def test_reviews_start_a_run_when_a_file_is_new_changed_or_gone_and_not_otherwise(tmp_path):
+    reviews = tmp_path / "reviews"
+
+    def starts_run(cursor: str | None) -> tuple[bool, str | None]:
+        context = dg.build_sensor_context(cursor=cursor, resources={"data_root": DataRoot(path=str(tmp_path))})
+        (outcome,) = reviews_sensor(context)
+        return isinstance(outcome, dg.RunRequest), context.cursor
+
+    started, cursor = starts_run(None)
+    assert not started  # no folder: nobody has decided anything
+    reviews.mkdir()
+    file = reviews / "ada.csv"
+    file.write_text("id")
+    (reviews / ".ada.csv.tmp").write_text("half")
+    started, cursor = starts_run(cursor)
+    assert started
+    assert not starts_run(cursor)[0]
+    rewrite(file, "id,")
+    started, cursor = starts_run(cursor)
+    assert started
+    file.unlink()
+    started, cursor = starts_run(cursor)
+    assert started
+    assert not starts_run(cursor)[0]
+
+
+def test_what_reviews_start_is_all_that_hangs_on_them_and_no_map(storage):
+    defs = build_definitions(storage / "data", storage)
+    keys = {key.to_user_string() for key in defs.resolve_job_def("review_job").asset_layer.executable_asset_keys}
+    assert {"reviewed_labels", "outlier_report", "class_overlap", "corrected_train_df"} <= keys
+    assert not keys & {"train_df", "train_vectors", "nearest_neighbors", "umap_projection", "tsne_projection"}
 
 
 def test_job_holds_all_our_assets_and_none_of_upstream(storage):

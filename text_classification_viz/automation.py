@@ -1,4 +1,4 @@
-"""What starts runs: the job, the weekly schedule and the sensor on upstream's files."""
+"""What starts runs: the jobs, the weekly schedule, and the sensors on upstream's and on reviewers' files."""
 
 import hashlib
 import json
@@ -10,6 +10,8 @@ import dagster as dg
 
 from text_classification_viz.assets.upstream import UPSTREAM_KEYS
 from text_classification_viz.core.errors import InputError
+from text_classification_viz.storage.data_root import DataRoot
+from text_classification_viz.storage.review_files import review_files
 from text_classification_viz.storage.upstream_files import find_upstream_file, hash_file
 from text_classification_viz.storage.upstream_io_manager import UpstreamIOManager
 
@@ -19,6 +21,12 @@ visualization_job = dg.define_asset_job(
     "visualization_job",
     selection=dg.AssetSelection.groups("visualization"),
     description="All tables, maps, logs and the outlier report, from the upstream files as they are.",
+)
+
+review_job = dg.define_asset_job(
+    "review_job",
+    selection=dg.AssetSelection.assets("reviewed_labels").downstream(),
+    description="What hangs on people's decisions: the report on what is open, and the corrected training set.",
 )
 
 visualization_schedule = dg.ScheduleDefinition(
@@ -64,3 +72,25 @@ def upstream_sensor(
     # The stamps belong to the run key: files that return to an earlier content are to be run again.
     run_key = hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
     yield dg.RunRequest(run_key=run_key, tags={"changed_upstream": ", ".join(changed)})
+
+
+@dg.sensor(
+    job=review_job,
+    minimum_interval_seconds=60,
+    description="Starts review_job when a file in DATA_ROOT/reviews is new, changed or gone.",
+)
+def reviews_sensor(
+    context: dg.SensorEvaluationContext, data_root: dg.ResourceParam[DataRoot]
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Compare names, sizes and times of change with those of the last run that was started."""
+    stamps = [
+        [path.name, stat.st_size, stat.st_mtime_ns]
+        for path in review_files(data_root.reviews)
+        for stat in [path.lstat()]
+    ]
+    seen = json.dumps(stamps)
+    if seen == (context.cursor or "[]"):
+        yield dg.SkipReason("The review files are those of the last run.")
+        return
+    context.update_cursor(seen)
+    yield dg.RunRequest()  # without a key: Dagster ignores one that it has seen, and files come back as they were

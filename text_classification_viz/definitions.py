@@ -48,9 +48,9 @@ def build_definitions(
             projector_logs.projector_logs,
         ],
         asset_checks=checks.asset_checks,
-        jobs=[automation.visualization_job],
+        jobs=[automation.visualization_job, automation.review_job],
         schedules=[automation.visualization_schedule],
-        sensors=[automation.upstream_sensor],
+        sensors=[automation.upstream_sensor, automation.reviews_sensor],
         # A process for each step would cost seconds for each; a larger deployment sets its own executor.
         executor=dg.in_process_executor,
         resources={
