@@ -62,3 +62,4 @@ bench: install
 	$(BIN)/python -m benchmarks.stages
 	$(BIN)/python -m benchmarks.quality
 	$(BIN)/python -m benchmarks.stability
+	$(BIN)/python -m benchmarks.ambiguity

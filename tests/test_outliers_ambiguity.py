@@ -1,8 +1,15 @@
 import numpy as np
+import pytest
 from outlier_samples import auroc, gaussian_classes, in_training_order, report_of, unit
 
 from text_classification_viz.core.neighbors import find_neighbors
-from text_classification_viz.core.outliers.ambiguity import draw_pairs, topic_strengths
+from text_classification_viz.core.outliers.ambiguity import (
+    TWO_TOPICS,
+    WRONG,
+    draw_pairs,
+    topic_strengths,
+    two_topics,
+)
 from text_classification_viz.core.outliers.blocks import Blocks
 from text_classification_viz.core.outliers.noise_model import fit_noise_model
 
@@ -23,16 +30,76 @@ def with_two_topics(seed=0):
     return vectors, np.concatenate([labels, labels, labels[first]]), is_joined, topics
 
 
-def test_two_topics_are_told_from_vagueness_where_entropy_does_not():
-    vectors, labels, is_joined, _ = with_two_topics()
+def strongest_other(strengths, labels):
+    return np.where(np.arange(N_CLASSES) == labels[:, None], 0, strengths).max(axis=1)
+
+
+@pytest.fixture(scope="module")
+def blocks():
+    vectors, labels, _, _ = with_two_topics()
     found = find_neighbors(vectors, 100)
-    blocks = Blocks.fit(vectors, labels, N_CLASSES, found.rows, found.similarities)
-    strengths = topic_strengths(blocks, seed=0)
-    second = np.sort(strengths, axis=1)[:, -2]
+    return Blocks.fit(vectors, labels, N_CLASSES, found.rows, found.similarities)
+
+
+@pytest.fixture(scope="module")
+def strengths(blocks):
+    return topic_strengths(blocks, seed=0)
+
+
+def test_two_topics_are_told_from_vagueness_where_entropy_does_not(blocks, strengths):
+    _, labels, is_joined, _ = with_two_topics()
     probabilities = fit_noise_model(blocks.features, labels, N_CLASSES).given_probabilities
     entropy = -(probabilities * np.log(probabilities)).sum(axis=1)
-    assert auroc(second, is_joined) > 0.9
-    assert auroc(second, is_joined) > auroc(entropy, is_joined)
+    found = auroc(two_topics(strengths, labels), is_joined)
+    assert found > 0.95
+    assert found > auroc(entropy, is_joined)
+
+
+def test_a_wrong_label_is_no_second_topic_though_another_topic_is_strong(strengths):
+    _, labels, is_joined, _ = with_two_topics()
+    is_clear = np.arange(len(labels)) < 1500
+    # The strengths know nothing of a row's own label, so that it may be changed afterwards.
+    given = np.where(is_joined, labels, (labels + 1) % N_CLASSES)
+    looked_at = is_joined | is_clear
+    scores = two_topics(strengths, given)
+    assert np.mean(scores[is_joined] >= TWO_TOPICS) > 0.9
+    assert auroc(scores[looked_at], is_joined[looked_at]) > 0.95
+    assert auroc(strongest_other(strengths, given)[looked_at], is_joined[looked_at]) < 0.5
+
+
+def test_two_topics_is_the_share_of_both_among_three_explanations():
+    strengths = np.array([[0.5, 0.8, 0.1], [0.1, 0.2, 0.9], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
+    labels = np.array([0, 2, 1, 0])
+    both, own_alone, other_alone = 0.5 * 0.8, 0.5 * 0.2, WRONG * 0.5 * 0.8
+    expected = both / (both + own_alone + other_alone), 0.18 / (0.9 + WRONG * 0.1 * 0.2), 0, 0
+    np.testing.assert_allclose(two_topics(strengths, labels), expected)
+
+
+def test_two_topics_are_no_likelier_than_the_second_one(strengths):
+    _, labels, _, _ = with_two_topics()
+    scores = two_topics(strengths, labels)
+    assert (scores >= 0).all()
+    assert (scores <= strongest_other(strengths, labels) + 1e-12).all()
+
+
+def test_one_class_has_no_second_topic():
+    vectors, _ = gaussian_classes(40, 1)
+    found = find_neighbors(vectors, 10)
+    labels = np.zeros(40, np.int32)
+    strengths = topic_strengths(Blocks.fit(vectors, labels, 1, found.rows, found.similarities), seed=0)
+    assert (two_topics(strengths, labels) == 0).all()
+
+
+def test_the_same_seed_gives_the_same_strengths(blocks, strengths):
+    np.testing.assert_array_equal(topic_strengths(blocks, seed=0), strengths)
+    assert (topic_strengths(blocks, seed=1) != strengths).any()
+
+
+def test_three_rows_are_enough():
+    vectors, labels = gaussian_classes(3, 2)
+    found = find_neighbors(vectors, 2)
+    strengths = topic_strengths(Blocks.fit(vectors, labels, 2, found.rows, found.similarities), seed=0)
+    assert np.isfinite(two_topics(strengths, labels)).all()
 
 
 def test_an_ambiguous_row_names_both_topics():

@@ -43,7 +43,7 @@ def test_wrong_labels_come_first_with_the_right_suggestion(noisy):
     mislabelled = [row for row in first if row["kind"] == "mislabelled"]
     assert len(mislabelled) > 0.5 * wrong.sum()
     questioned = [row["suggested_label"] is not None for row in first if wrong[row["id"] - 1000]]
-    assert np.mean(questioned) > 0.95
+    assert np.mean(questioned) > 0.9
     assert np.mean([row["suggested_label"] == f"class {labels[row['id'] - 1000]}" for row in mislabelled]) > 0.97
 
 

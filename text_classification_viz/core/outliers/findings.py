@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from text_classification_viz.core.neighbors import Neighbors
+from text_classification_viz.core.outliers.ambiguity import two_topics
 from text_classification_viz.core.outliers.atypical import nearest_similarity
 from text_classification_viz.core.outliers.duplicates import Duplicates
 from text_classification_viz.core.outliers.noise_model import NoiseModel
@@ -69,6 +70,11 @@ class Findings:
     def n_wrong_expected(self) -> float:
         """Number of wrong labels to expect."""
         return float(self.noise.wrong_probabilities.sum())
+
+    @cached_property
+    def two_topics(self) -> np.ndarray:
+        """How likely the row is about its label's topic and another one as well, (n,)."""
+        return two_topics(self.strengths, self.labels)
 
     @cached_property
     def similarity_to_nearest(self) -> np.ndarray:

@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.neighbors import Neighbors, keep_rows
-from text_classification_viz.core.outliers.ambiguity import PRESENT, topic_strengths
+from text_classification_viz.core.outliers.ambiguity import PRESENT, TWO_TOPICS, topic_strengths
 from text_classification_viz.core.outliers.atypical import atypicality
 from text_classification_viz.core.outliers.blocks import Blocks
 from text_classification_viz.core.outliers.conformal import candidate_sets, candidate_threshold
 from text_classification_viz.core.outliers.duplicates import find_duplicates
-from text_classification_viz.core.outliers.findings import Findings, likeliest_other
+from text_classification_viz.core.outliers.findings import Findings
 from text_classification_viz.core.outliers.noise_model import fit_noise_model
 from text_classification_viz.core.outliers.report_table import report_table
 from text_classification_viz.core.outliers.uninformative import is_uninformative
@@ -93,7 +93,7 @@ def outlier_report(
     - ``uninformative``: hardly any words.
     - ``atypical``: unlike the rest of the corpus, whatever the label.
     - ``near_duplicate``: a copy of the row `duplicate_of`, or copied under another label.
-    - ``ambiguous``: the given label is a candidate, and another topic is strongly present.
+    - ``ambiguous``: the given label is a candidate, and the text is likely about it and another topic.
     - ``none``.
 
     `score` is P(wrong) under the noise model. It orders rows; it is not calibrated, so that a threshold on it
@@ -206,14 +206,13 @@ def _assign_kinds(findings: Findings) -> np.ndarray:
     rows, labels, noise = np.arange(len(findings.labels)), findings.labels, findings.noise
     likeliest_wrong = np.argsort(-noise.wrong_log_odds, kind="stable")[: math.ceil(findings.n_wrong_expected)]
     suggestion_wins = noise.true_probabilities[rows, findings.suggested] > noise.true_probabilities[rows, labels]
-    other_topic = likeliest_other(findings.strengths, labels)
     applies = {
         "mislabelled": np.isin(rows, likeliest_wrong) & suggestion_wins,
         "contested": ~findings.candidates[rows, labels],
         "uninformative": findings.uninformative,
         "atypical": findings.atypical,
         "near_duplicate": findings.is_copy | findings.duplicates.conflicts,
-        "ambiguous": (other_topic != labels) & (findings.strengths[rows, other_topic] >= PRESENT),
+        "ambiguous": findings.two_topics >= TWO_TOPICS,
         "none": np.ones(len(rows), dtype=bool),
     }
     kinds = np.array(KIND_PRECEDENCE)[np.argmax([applies[kind] for kind in KIND_PRECEDENCE], axis=0)]

@@ -67,6 +67,7 @@ def _scored_rows(train_df: pa.Table, findings: Findings, kinds: np.ndarray) -> p
             ),
             "candidate_labels": candidates,
             "candidate_probabilities": probabilities,
+            "two_topics": findings.two_topics[order].astype(np.float32),
             "reason": pa.array(reasons(findings, kinds)).take(order),
             "tally_labels": tally_labels,
             "tally_counts": tally_counts,
@@ -93,7 +94,14 @@ def _dropped_rows(train_df: pa.Table) -> pa.Table:
     known: dict[str, Any] = {
         name: train_df[name] for name in ("id", "class_label", "headline", "short_description")
     }
-    settled = {"kind": "none", "score": 0.0, "reason": "", "label_conflict": False, "reviewed": True}
+    settled = {
+        "kind": "none",
+        "score": 0.0,
+        "two_topics": 0.0,
+        "reason": "",
+        "label_conflict": False,
+        "reviewed": True,
+    }
     columns = []
     for field in _UNRANKED:
         if field.name in known:
