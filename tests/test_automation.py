@@ -131,6 +131,7 @@ def test_job_holds_all_our_assets_and_none_of_upstream(storage):
         "class_overlap",
         "review_gain",
         "label_studio_tasks",
+        "row_changes",
     }
 
 

@@ -27,6 +27,7 @@ PUBLISHED = (
     "outlier_report.parquet",
     "class_overlap.parquet",
     "review_gain.parquet",
+    "row_changes.parquet",
     "reviewed_labels.parquet",
     "corrected_train_df.parquet",
     "label_studio_tasks.json",
@@ -66,6 +67,7 @@ def test_every_table_is_published_with_the_contract_s_columns(finished):
         "outlier_report": tables.OUTLIER_REPORT,
         "class_overlap": tables.CLASS_OVERLAP,
         "review_gain": tables.REVIEW_GAIN,
+        "row_changes": tables.ROW_CHANGES,
         "reviewed_labels": tables.REVIEWED_LABELS,
         "corrected_train_df": tables.TRAIN,
     }

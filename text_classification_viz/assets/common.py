@@ -11,6 +11,9 @@ import pyarrow as pa
 from text_classification_viz.core.plots import MapPictures
 from text_classification_viz.storage.data_root import DataRoot
 
+ROWS_SHOWN = 20
+HEADLINE_CHARACTERS = 90
+
 COMMON: dict[str, Any] = {"group_name": "visualization", "owners": ["team:text-classification"]}
 
 
@@ -35,6 +38,14 @@ def markdown_table(columns: dict[str, list[Any]]) -> dg.MarkdownMetadataValue:
     rows = zip(*columns.values(), strict=True)
     lines += ["| " + " | ".join(_escaped(value) for value in row) + " |" for row in rows]
     return dg.MetadataValue.md("\n".join(lines))
+
+
+def suspects_table(report: pa.Table) -> dg.MarkdownMetadataValue:
+    """The first rows of an outlier report as a Markdown table: what to look at, and why."""
+    first = report.slice(0, ROWS_SHOWN)
+    shown = {name: first[name].to_pylist() for name in ("rank", "id", "kind", "suggested_label", "reason")}
+    shown["headline"] = [(headline or "")[:HEADLINE_CHARACTERS] for headline in first["headline"].to_pylist()]
+    return markdown_table(shown)
 
 
 def _escaped(value: object) -> str:

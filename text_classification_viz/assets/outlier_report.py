@@ -9,13 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from text_classification_viz.assets.common import COMMON, markdown_table
+from text_classification_viz.assets.common import COMMON, suspects_table
 from text_classification_viz.core import outliers, tables
 from text_classification_viz.core.neighbors import Neighbors
 from text_classification_viz.storage.failures import clear_failures
 
-ROWS_SHOWN = 20
-HEADLINE_CHARACTERS = 90
 NOISE_TRANSITION = b"noise_transition"  # key of the table's metadata: the classes, and their transition by rows
 
 
@@ -81,13 +79,6 @@ def outlier_report(
             **{f"rows_{kind}": kinds[kind] for kind in tables.OUTLIER_KINDS},
             "rows_reviewed": report.table.num_rows - open_rows.num_rows,
             "wrong_labels_expected": round(report.n_wrong_expected, 1),
-            "look_at_first": _first_rows(open_rows),
+            "look_at_first": suspects_table(open_rows),
         },
     )
-
-
-def _first_rows(table: pa.Table) -> dg.MarkdownMetadataValue:
-    first = table.slice(0, ROWS_SHOWN)
-    shown = {name: first[name].to_pylist() for name in ("rank", "id", "kind", "suggested_label", "reason")}
-    shown["headline"] = [(headline or "")[:HEADLINE_CHARACTERS] for headline in first["headline"].to_pylist()]
-    return markdown_table(shown)

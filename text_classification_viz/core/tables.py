@@ -69,6 +69,19 @@ CLASS_OVERLAP = pa.schema(
     ]
 )
 
+ROW_CHANGES = pa.schema(
+    [
+        pa.field("id", pa.int64(), nullable=False),
+        pa.field("class_label", pa.string(), nullable=False),
+        pa.field("headline", pa.string()),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("x", pa.float32()),
+        pa.field("y", pa.float32()),
+        pa.field("changes", pa.list_(pa.string()), nullable=False),
+        pa.field("moved_percent", pa.float32()),
+    ]
+)
+
 REVIEW_GAIN = pa.schema(
     [
         pa.field("treatment", pa.string(), nullable=False),
@@ -131,6 +144,9 @@ DESCRIPTIONS = {
     "share_of_b_labelled_a": "Share of class_b's own rows that is labelled class_a, by the noise model.",
     "rows_mistaken": "Number of rows expected under the wrong label of the two.",
     "advice": "merge: their texts are hardly told apart. define more sharply: labels are often mistaken.",
+    "changes": "How the row changed since the last run: new, gone, relabelled, moved, newly suspected, "
+    "no longer suspected.",
+    "moved_percent": "How far it moved on the map, in percent of the map's diameter.",
     "treatment": "What was done to the training rows.",
     "share": "Share of the training rows that it was done to.",
     "macro_f1": "Macro F1 of a logistic regression on held-out rows, in the mean of the folds.",
