@@ -69,8 +69,8 @@ def measure_class_overlap(
 
     a, b = np.triu_indices(n_classes, k=1)
     between, within = (counts[a, b] + counts[b, a]) / 2, np.sqrt(counts[a, a] * counts[b, b])
-    # A class of single rows far from each other has no neighbours within, and overlaps with whatever is near it.
-    overlap = np.minimum(1, np.divide(between, within, out=np.sign(between), where=within > 0))
+    # Of a class whose rows have no neighbours among themselves, such as one of a single row, nothing can be said.
+    overlap = np.minimum(1, np.divide(between, within, out=np.zeros(len(a)), where=within > 0))
     mistaken = sizes[a] * transition[a, b] + sizes[b] * transition[b, a]
     order = np.lexsort([-overlap, _rank(overlap) + _rank(mistaken)])
     a, b, overlap, mistaken = a[order], b[order], overlap[order], mistaken[order]

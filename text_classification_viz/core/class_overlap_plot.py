@@ -1,6 +1,7 @@
 """The picture of `class_overlap`: two heat maps of classes by classes."""
 
 import io
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 SIZE_INCHES, FULL_DPI, THUMBNAIL_DPI = (15.0, 7.6), 110, 50
 NUMBERS_FROM = 0.005  # smaller shares are left without a number
+TENTHS_BELOW = 0.02  # smaller shares are told to a tenth of a percent
 NUMBERED_AT_MOST = 30  # classes: the cells of more hold no number
 DARK_FROM = 0.6  # of the largest share: numbers are white from there
 
@@ -34,7 +36,9 @@ def _render(overlap: ClassOverlap, dpi: int) -> bytes:
     noise.set_title("Labels given, by the noise model, %")
     noise.set(ylabel="class that is meant", xlabel="label that is given")
     png = io.BytesIO()
-    figure.savefig(png, format="png", metadata={"Software": None})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # it is drawn as a box
+        figure.savefig(png, format="png", metadata={"Software": None})
     return png.getvalue()
 
 
@@ -56,4 +60,5 @@ def _heat_map(axes: "Axes", shares: np.ndarray, classes: np.ndarray) -> None:
     for row, column in np.argwhere(others >= NUMBERS_FROM):
         share = others[row, column]
         color = "white" if share > DARK_FROM * largest else "#222222"
-        axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=font_size, color=color)
+        number = f"{100 * share:.0f}" if share >= TENTHS_BELOW else f"{100 * share:.1f}"
+        axes.text(column, row, number, ha="center", va="center", fontsize=font_size, color=color)

@@ -10,12 +10,14 @@ import numpy as np
 from text_classification_viz.core.neighbors.brute_force import search_brute_force
 from text_classification_viz.core.neighbors.neighbor_lists import Neighbors
 
+FEWEST_LEFT = 5  # so that nobody is shown one neighbour twice
+
 
 def keep_rows(neighbors: Neighbors, kept: np.ndarray, vectors: np.ndarray) -> Neighbors:
     """Lists of the `kept` rows in which no other row stands.
 
-    A list that loses rows ends with its last row repeated, so that all keep one length. Only for a row that
-    loses all its neighbours new ones are searched.
+    A list that loses rows ends with its last row repeated, so that all keep one length. For a row that loses
+    over half of its neighbours, or keeps fewer than `FEWEST_LEFT`, new ones are searched.
 
     Parameters
     ----------

@@ -62,6 +62,11 @@ class Findings:
         return likeliest_other(self.noise.true_probabilities, self.labels)
 
     @cached_property
+    def other_topic(self) -> np.ndarray:
+        """The most strongly present topic other than the label, (n,)."""
+        return likeliest_other(self.strengths, self.labels)
+
+    @cached_property
     def is_copy(self) -> np.ndarray:
         """Whether another row represents the row's group of near-duplicates, bool (n,)."""
         return self.duplicates.representatives != np.arange(len(self.labels))

@@ -33,7 +33,10 @@ class NoiseModel:
         Pi (n, K): how likely each row *belongs* to each class; a regression on labels that the noise model
         has corrected.
     transition
-        T (K, K): share of the rows of the true class (row) that are given a label (column). Rows sum to 1.
+        T (K, K): share of the rows of the true class (row) that are given a label (column). Rows sum to 1, and
+        no transition is impossible, as if each had been seen once more.
+    counts
+        Number of rows of each true class (row) expected under each label (column), (K, K).
     wrong_log_odds
         Log-odds that the given label is wrong, (n,).
     """
@@ -41,6 +44,7 @@ class NoiseModel:
     given_probabilities: np.ndarray
     true_probabilities: np.ndarray
     transition: np.ndarray
+    counts: np.ndarray
     wrong_log_odds: np.ndarray
 
     @property
@@ -80,7 +84,8 @@ def fit_noise_model(
     known = np.zeros(len(labels), dtype=bool) if known is None else known
     if n_classes == 1:
         certain = np.ones((len(labels), 1))
-        return NoiseModel(certain, certain, np.ones((1, 1)), np.full(len(labels), -np.inf))
+        counts = np.array([[float(len(labels))]])
+        return NoiseModel(certain, certain, np.ones((1, 1)), counts, np.full(len(labels), -np.inf))
 
     given = one_hot(labels, n_classes)
     weights = fit_softmax(features, given)
@@ -89,8 +94,9 @@ def fit_noise_model(
     for step in range(ROUNDS):
         posterior = np.exp(log_softmax(log_true + np.log(transition[:, labels].T)))
         posterior[known] = given[known]
+        counts = posterior.T @ given
         if step >= HELD_ROUNDS:
-            transition = _transition(posterior.T @ given)
+            transition = _transition(counts)
         weights = fit_softmax(features, posterior, iterations=REFIT_ITERATIONS, start=weights)
         log_true = log_softmax(linear(features, weights))
         if (step + 1) % 5 == 0:
@@ -99,7 +105,7 @@ def fit_noise_model(
 
     blended = (1 - UNIFORM_SHARE) * transition + UNIFORM_SHARE * _uniform_noise(transition, true.mean(axis=0))
     log_odds = np.where(known, -np.inf, _wrong_log_odds(log_true, blended, labels))
-    return NoiseModel(np.exp(log_given), true, transition, log_odds)
+    return NoiseModel(np.exp(log_given), true, transition, counts, log_odds)
 
 
 def _transition(counts: np.ndarray) -> np.ndarray:
@@ -116,7 +122,7 @@ def _confident_transition(probabilities: np.ndarray, labels: np.ndarray) -> np.n
     n_classes = probabilities.shape[1]
     label_counts = np.bincount(labels, minlength=n_classes)
     own = probabilities[np.arange(len(labels)), labels]
-    thresholds = np.bincount(labels, weights=own, minlength=n_classes) / label_counts
+    thresholds = np.bincount(labels, weights=own, minlength=n_classes) / np.maximum(label_counts, 1)
     confident = np.where(probabilities >= thresholds, probabilities, -1)
     kept = confident.max(axis=1) >= 0
     counts = np.zeros((n_classes, n_classes))

@@ -11,6 +11,7 @@ import numpy as np
 from text_classification_viz.core.outliers.ambiguity import PRESENT
 from text_classification_viz.core.outliers.findings import Findings
 
+CLASSES_NAMED = 3  # of those among the nearest rows, and the row's own
 CONFLICT = " A near-duplicate of it has another label."
 
 
@@ -37,18 +38,25 @@ def reason_of_decision(
 
 
 def _another_label(findings: Findings, row: int) -> str:
-    """The neighbours where they speak for the suggestion, and else the probabilities, which come from all rows."""
-    label, suggested = findings.labels[row], findings.suggested[row]
-    tally = findings.tally[row]
-    given, other, n_nearest = findings.classes[label], findings.classes[suggested], tally.sum()
-    if tally[suggested] > tally[label]:
-        also = f", {tally[label]} {given}" if tally[label] else ""
-        return f"Labelled {given}; of its {n_nearest} nearest rows {tally[suggested]} are {other}{also}."
+    """The neighbours, and where another class than the suggested one leads among them, the probabilities."""
+    label, suggested, tally = findings.labels[row], findings.suggested[row], findings.tally[row]
+    given, other = findings.classes[label], findings.classes[suggested]
+    named = [class_ for class_ in np.argsort(-tally, kind="stable")[:CLASSES_NAMED] if tally[class_]]
+    if tally[label] and label not in named:
+        named.append(label)
+    first, *others = named
+    sentence = f"Labelled {given}; of its {tally.sum()} nearest rows {tally[first]} are {findings.classes[first]}"
+    sentence += "".join(f", {tally[class_]} {findings.classes[class_]}" for class_ in others)
+    if first == suggested:
+        return f"{sentence}."
     likely = findings.noise.true_probabilities[row]
-    return (
-        f"Labelled {given}, as are {tally[label]} of its {n_nearest} nearest rows; by all rows together "
-        f"{other} is likelier ({likely[suggested]:.0%} against {likely[label]:.0%})."
-    )
+    if likely[suggested] > likely[label]:
+        return (
+            f"{sentence}; by all rows together {other} is likelier "
+            f"({likely[suggested]:.0%} against {likely[label]:.0%})."
+        )
+    share = findings.noise.given_probabilities[row, label]
+    return f"{sentence}; rows like it have that label in {share:.0%} of cases."
 
 
 def _two_topics(findings: Findings, row: int) -> str:

@@ -6,6 +6,7 @@ Belongs here: the order of the work, the precedence of the kinds and what each n
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -190,12 +191,14 @@ def outlier_report(
         duplicates=find_duplicates(ids, texts, labels, lists.rows, lists.similarities, duplicate_similarity),
     )
     kinds = _assign_kinds(findings)
-    counts = {kind: int((kinds == kind).sum()) for kind in KIND_PRECEDENCE}
+    table = report_table(train_df, kept, findings, kinds, reviewed)
+    counted = Counter(table["kind"].to_pylist())
+    counts = {kind: counted[kind] for kind in KIND_PRECEDENCE}
     log.info(f"outliers: {', '.join(f'{count:,} {kind}' for kind, count in counts.items())}")
     return OutlierReport(
-        table=report_table(train_df, kept, findings, kinds, reviewed),
+        table=table,
         classes=tuple(classes.tolist()),
-        noise_transition=noise.transition,
+        noise_transition=noise.counts / np.maximum(noise.counts.sum(axis=1, keepdims=True), np.finfo(float).tiny),
         n_wrong_expected=findings.n_wrong_expected,
         kind_counts=counts,
     )

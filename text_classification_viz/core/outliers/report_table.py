@@ -52,9 +52,11 @@ def _scored_rows(train_df: pa.Table, findings: Findings, kinds: np.ndarray) -> p
     order = np.lexsort([-findings.noise.wrong_log_odds, findings.decided])
     classes, noise, neighbors = findings.classes, findings.noise, findings.neighbors
     nearest = neighbors.rows[order, :EVIDENCE_NEIGHBORS]
-    candidates, probabilities = _likeliest_first(
-        findings.candidates[order], noise.given_probabilities[order], classes
-    )
+    suggested = np.where(kinds == "ambiguous", findings.other_topic, findings.suggested)
+    is_questioned = np.isin(kinds, QUESTIONS_THE_LABEL)
+    is_candidate = findings.candidates.copy()
+    is_candidate[is_questioned, suggested[is_questioned]] = True
+    candidates, probabilities = _likeliest_first(is_candidate[order], noise.given_probabilities[order], classes)
     tally_labels, tally_counts = _likeliest_first(findings.tally[order] > 0, findings.tally[order], classes)
     return pa.table(
         {
@@ -62,9 +64,7 @@ def _scored_rows(train_df: pa.Table, findings: Findings, kinds: np.ndarray) -> p
             "kind": kinds[order],
             "score": noise.wrong_probabilities[order].astype(np.float32),
             "class_label": train_df["class_label"].take(order),
-            "suggested_label": pa.array(
-                classes[findings.suggested[order]], mask=~np.isin(kinds, QUESTIONS_THE_LABEL)[order]
-            ),
+            "suggested_label": pa.array(classes[suggested[order]], mask=~is_questioned[order]),
             "candidate_labels": candidates,
             "candidate_probabilities": probabilities,
             "two_topics": findings.two_topics[order].astype(np.float32),
