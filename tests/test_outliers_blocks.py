@@ -5,7 +5,7 @@ from outlier_samples import gaussian_classes, unit
 from text_classification_viz.core.neighbors import find_neighbors
 from text_classification_viz.core.outliers import chunks as chunks_module
 from text_classification_viz.core.outliers.blocks import Blocks
-from text_classification_viz.core.outliers.regression import Standardizer, fit_softmax, linear, log_softmax
+from text_classification_viz.core.outliers.regression import L2, Standardizer, fit_softmax, linear, log_softmax
 from text_classification_viz.core.outliers.ridge import PENALTY, Ridge
 from text_classification_viz.core.outliers.votes import neighbor_votes
 
@@ -110,6 +110,6 @@ def test_softmax_regression_agrees_with_scikit_learn():
     features = Standardizer.fit(vectors)(vectors).astype(np.float64)
     weights = fit_softmax(features, np.eye(4)[labels], iterations=500)
     # scikit-learn adds half the squared weights to C times the summed loss.
-    reference = LogisticRegression(C=1 / (1e-3 * 300), tol=1e-8, max_iter=2000).fit(features, labels)
+    reference = LogisticRegression(C=1 / L2, tol=1e-8, max_iter=2000).fit(features, labels)
     ours = np.exp(log_softmax(linear(features, weights)))
     np.testing.assert_allclose(ours, reference.predict_proba(features), atol=2e-3)

@@ -4,7 +4,7 @@ from outlier_samples import average_precision, flip_confusable, flip_uniform, ga
 
 from text_classification_viz.core.neighbors import find_neighbors
 from text_classification_viz.core.outliers.blocks import Blocks
-from text_classification_viz.core.outliers.noise_model import UNIFORM_SHARE, fit_noise_model
+from text_classification_viz.core.outliers.noise_model import SHARPNESS, fit_noise_model
 from text_classification_viz.core.outliers.votes import neighbor_votes
 
 N_CLASSES = 5
@@ -41,9 +41,17 @@ def test_suggestions_name_the_true_class(sample):
     labels = sample[1]
     given, wrong = flip_uniform(labels, N_CLASSES, 0.1)
     noise, _ = noise_model_and_vote(sample, given)
-    others = noise.true_probabilities.copy()
-    others[np.arange(len(given)), given] = -1
-    assert (others.argmax(axis=1) == labels)[wrong].mean() > 0.8
+    assert (noise.suggested != given).all()
+    assert (noise.suggested == labels)[wrong].mean() > 0.8
+
+
+def test_suggestions_heed_which_label_a_class_is_mistaken_for(sample):
+    labels = sample[1]
+    given, wrong = flip_confusable(labels, [1, 2, 3, 4, 0], 0.2)
+    noise, _ = noise_model_and_vote(sample, given)
+    by_text = noise.true_probabilities.copy()
+    by_text[np.arange(len(given)), given] = -1
+    assert (noise.suggested == labels)[wrong].mean() > (by_text.argmax(axis=1) == labels)[wrong].mean() + 0.02
 
 
 def test_the_transition_is_recovered_from_overlapping_classes():
@@ -65,21 +73,37 @@ def test_clean_labels_are_left_alone():
     found = find_neighbors(vectors, 100)
     blocks = Blocks.fit(vectors, labels, 4, found.rows, found.similarities)
     noise = fit_noise_model(blocks.features, labels, 4)
-    assert noise.wrong_probabilities.sum() < 1
+    assert noise.wrong_probabilities.sum() < 5
     assert np.diag(noise.transition).min() > 0.98
 
 
-def test_log_odds_follow_from_the_classes_and_the_transition(sample):
-    given, _ = flip_uniform(sample[1], N_CLASSES, 0.1)
+@pytest.mark.parametrize(("kind", "least", "most"), [("uniform", 0.8, 1), ("confusable", 0.2, 0.5)])
+def test_log_odds_follow_from_the_classes_and_the_transition(sample, kind, least, most):
+    """With uniform noise beside the transition: much, where mistakes are spread evenly, and little elsewhere."""
+    if kind == "uniform":
+        given, _ = flip_uniform(sample[1], N_CLASSES, 0.1)
+    else:
+        given, _ = flip_confusable(sample[1], [1, 2, 3, 4, 0], 0.1)
     noise, _ = noise_model_and_vote(sample, given)
-    rate = noise.true_probabilities.mean(axis=0) @ (1 - np.diag(noise.transition))
+    class_shares = noise.true_probabilities.mean(axis=0)
+    rate = class_shares @ (1 - np.diag(noise.transition))
     uniform = np.full((N_CLASSES, N_CLASSES), rate / (N_CLASSES - 1))
     np.fill_diagonal(uniform, 1 - rate)
-    blended = (1 - UNIFORM_SHARE) * noise.transition + UNIFORM_SHARE * uniform
+
+    def effective_pairs(transition):
+        pairs = (class_shares[:, None] * transition)[~np.eye(N_CLASSES, dtype=bool)]
+        pairs /= pairs.sum()
+        return np.exp(-(pairs * np.log(pairs)).sum())
+
+    share = effective_pairs(noise.transition) / effective_pairs(uniform)
+    assert least < share < most
+    blended = (1 - share) * noise.transition + share * uniform
     for row in range(0, len(given), 97):
         joint = noise.true_probabilities[row] * blended[:, given[row]]
-        posterior = joint / joint.sum()
-        assert noise.wrong_probabilities[row] == pytest.approx(1 - posterior[given[row]], abs=1e-9)
+        right = joint[given[row]] / joint.sum()
+        odds = (1 - right) / right
+        assert noise.wrong_log_odds[row] == pytest.approx(np.log(odds), abs=1e-6)
+        assert noise.wrong_probabilities[row] == pytest.approx(odds**SHARPNESS / (1 + odds**SHARPNESS), abs=1e-9)
 
 
 def test_one_class_cannot_be_wrong():

@@ -39,7 +39,12 @@ def findings_of(
     if similarities is None:
         similarities = np.full(lists.shape, 0.5, np.float32)
     noise = NoiseModel(
-        np.tile(given, (n_rows, 1)), np.tile(true, (n_rows, 1)), np.eye(3), np.eye(3), np.zeros(n_rows)
+        np.tile(given, (n_rows, 1)),
+        np.tile(true, (n_rows, 1)),
+        transition=np.eye(3),
+        counts=np.eye(3),
+        wrong_log_odds=np.zeros(n_rows),
+        suggested=np.where(np.arange(3) == labels[:, None], -1, true).argmax(axis=1),
     )
     representatives, conflicts = np.arange(n_rows), np.zeros(n_rows, dtype=bool)
     representatives[0], conflicts[0] = representative, conflict

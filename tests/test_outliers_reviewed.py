@@ -265,7 +265,7 @@ def test_deciding_right_improves_the_ranking_of_what_is_left():
         )
         gains.append(average_precision(after, wrong[~decided]) - average_precision(before, wrong[~decided]))
     assert min(gains) > -0.005
-    assert np.mean(gains) > 0.01
+    assert np.mean(gains) > 0.003
 
 
 @pytest.mark.parametrize("how", ["dropped", "relabelled"])

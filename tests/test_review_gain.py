@@ -9,7 +9,7 @@ from outlier_samples import flip_confusable, flip_uniform, gaussian_classes, rep
 from text_classification_viz.core import review_gain
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.neighbors import find_neighbors
-from text_classification_viz.core.outliers.regression import Standardizer, fit_softmax
+from text_classification_viz.core.outliers.regression import L2, Standardizer, fit_softmax
 from text_classification_viz.core.review_gain import AT_RANDOM, RELABEL, SET_ASIDE, estimate_review_gain
 from text_classification_viz.core.tables import REVIEW_GAIN
 
@@ -47,7 +47,7 @@ def independent_gains(vectors, labels, given):
         put_right = given.copy()
         put_right[suspects] = labels[suspects]
         for rows, targets in ((train, given), (np.setdiff1d(train, suspects), given), (train, put_right)):
-            model = LogisticRegression(C=1 / (1e-3 * len(rows)), max_iter=300).fit(features[rows], targets[rows])
+            model = LogisticRegression(C=1 / L2, max_iter=300).fit(features[rows], targets[rows])
             predicted = model.predict(features[held_out])
             scores += [f1_score(truth[held_out], predicted, average="macro") for truth in (labels, given)]
     by_true, by_given = np.array(scores).reshape(5, 3, 2).mean(axis=0).T
@@ -104,7 +104,7 @@ def test_small_classes_count_as_much_as_large_ones():
     vectors, labels = gaussian_classes(2400, 3, noise=2.5)
     kept = (labels == 0) | (np.arange(2400) % 10 < 2)
     vectors, labels = vectors[kept], labels[kept]
-    model = LogisticRegression(C=1 / (0.8e-3 * len(labels)), max_iter=300)
+    model = LogisticRegression(C=1 / L2, max_iter=300)
     features, folds = StandardScaler().fit_transform(vectors), KFold(5, shuffle=True, random_state=0)
     macro, micro = (
         cross_val_score(model, features, labels, scoring=scoring, cv=folds).mean()

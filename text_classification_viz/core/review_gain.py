@@ -12,7 +12,6 @@ import pyarrow as pa
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors, keep_rows
 from text_classification_viz.core.outliers.blocks import Blocks
-from text_classification_viz.core.outliers.findings import likeliest_other
 from text_classification_viz.core.outliers.noise_model import fit_noise_model
 from text_classification_viz.core.outliers.regression import Standardizer, fit_softmax, linear
 from text_classification_viz.core.outliers.ridge import one_hot
@@ -131,7 +130,7 @@ def _rank_suspects(
     noise = fit_noise_model(blocks.features, labels[train], n_classes, known=known[train])
     order = np.argsort(-noise.wrong_log_odds, kind="stable")
     suggested = labels.copy()
-    suggested[train] = likeliest_other(noise.true_probabilities, labels[train])
+    suggested[train] = noise.suggested
     return train[order[: (~known[train]).sum()]], suggested
 
 

@@ -57,11 +57,6 @@ class Findings:
     duplicates: Duplicates
 
     @cached_property
-    def suggested(self) -> np.ndarray:
-        """The likeliest class other than the label, (n,); the label itself where there is one class."""
-        return likeliest_other(self.noise.true_probabilities, self.labels)
-
-    @cached_property
     def other_topic(self) -> np.ndarray:
         """The most strongly present topic other than the label, (n,)."""
         return likeliest_other(self.strengths, self.labels)

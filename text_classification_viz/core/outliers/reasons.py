@@ -39,7 +39,7 @@ def reason_of_decision(
 
 def _another_label(findings: Findings, row: int) -> str:
     """The neighbours, and where another class than the suggested one leads among them, the probabilities."""
-    label, suggested, tally = findings.labels[row], findings.suggested[row], findings.tally[row]
+    label, suggested, tally = findings.labels[row], findings.noise.suggested[row], findings.tally[row]
     given, other = findings.classes[label], findings.classes[suggested]
     named = [class_ for class_ in np.argsort(-tally, kind="stable")[:CLASSES_NAMED] if tally[class_]]
     if tally[label] and label not in named:

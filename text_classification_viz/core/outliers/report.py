@@ -208,7 +208,7 @@ def _assign_kinds(findings: Findings) -> np.ndarray:
     """Kind of each row, (n,): the first of `KIND_PRECEDENCE` that applies; `none` where somebody has decided."""
     rows, labels, noise = np.arange(len(findings.labels)), findings.labels, findings.noise
     likeliest_wrong = np.argsort(-noise.wrong_log_odds, kind="stable")[: math.ceil(findings.n_wrong_expected)]
-    suggestion_wins = noise.true_probabilities[rows, findings.suggested] > noise.true_probabilities[rows, labels]
+    suggestion_wins = noise.true_probabilities[rows, noise.suggested] > noise.true_probabilities[rows, labels]
     applies = {
         "mislabelled": np.isin(rows, likeliest_wrong) & suggestion_wins,
         "contested": ~findings.candidates[rows, labels],

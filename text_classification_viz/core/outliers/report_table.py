@@ -52,7 +52,7 @@ def _scored_rows(train_df: pa.Table, findings: Findings, kinds: np.ndarray) -> p
     order = np.lexsort([-findings.noise.wrong_log_odds, findings.decided])
     classes, noise, neighbors = findings.classes, findings.noise, findings.neighbors
     nearest = neighbors.rows[order, :EVIDENCE_NEIGHBORS]
-    suggested = np.where(kinds == "ambiguous", findings.other_topic, findings.suggested)
+    suggested = np.where(kinds == "ambiguous", findings.other_topic, findings.noise.suggested)
     is_questioned = np.isin(kinds, QUESTIONS_THE_LABEL)
     is_candidate = findings.candidates.copy()
     is_candidate[is_questioned, suggested[is_questioned]] = True
