@@ -46,6 +46,24 @@ def test_texts_with_the_same_numbers_are_duplicates(first, second):
     assert duplicates_among([first, second], same_vectors(2)).representatives.tolist() == [0, 0]
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Dry skin: my skin is very dry", "Dry skin: in article 'a@b.edu' alex writes: my skin is very dry"),
+        ("Anne Hathaway's suit, and how she got fit", "Anne Hathaway's suit"),
+        ("A headline", "Another one over the same article, which is what the vectors are of"),
+        ("", "a text"),
+    ],
+)
+def test_what_the_vectors_see_counts_where_the_texts_have_no_numbers(first, second):
+    assert duplicates_among([first, second], same_vectors(2)).representatives.tolist() == [0, 0]
+
+
+def test_equal_texts_with_unlike_vectors_are_no_duplicates():
+    vectors = unit(np.array([[1, 0], [1, 1]]))
+    assert duplicates_among(["Weekly roundup"] * 2, vectors).representatives.tolist() == [0, 1]
+
+
 def test_one_text_under_two_labels_is_a_conflict():
     texts = ["same text", "same text", "another text", "another text", "alone"]
     vectors = unit(np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]]))

@@ -73,7 +73,7 @@ def _unlike_the_rest(findings: Findings, row: int) -> str:
     exceptions = n_rows - 1 - round(larger * n_rows)
     than = f"any other row's but {exceptions:,}" if exceptions else "any other row's"
     if by_neighbors < by_spread:
-        return f"Unlike the rest: its distance from the middle of all rows is larger than {than}."
+        return f"Unlike the rest: its distance from the middle of the typical rows is larger than {than}."
     similarity, usual = findings.similarity_to_nearest[row], findings.usual_similarity
     return (
         f"Unlike the rest: its distance from its nearest rows is larger than {than} "

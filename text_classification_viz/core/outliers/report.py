@@ -160,7 +160,7 @@ def outlier_report(
     # Small products in contending threads cost ten times the CPU, and their sums depend on the thread count. So
     # each of these has one thread, and what does not need the others' results runs beside them.
     with threadpool_limits(limits=1), ThreadPoolExecutor() as threads:
-        unlikeness_found = threads.submit(atypicality, vectors, lists.similarities)
+        unlikeness_found = threads.submit(atypicality, vectors, labels, lists.rows, lists.similarities)
         log.info(f"outliers: {len(labels):,} rows in {len(classes)} classes as the other rows see them")
         blocks = Blocks.fit(vectors, labels, len(classes), lists.rows, lists.similarities)
         log.info("outliers: learning how labels go wrong, and from mixtures of rows what two topics look like")
