@@ -32,6 +32,7 @@ PUBLISHED = (
     "corrected_train_df.parquet",
     "label_studio_tasks.json",
     "label_studio_config.xml",
+    "triage_page.html",
     "class_overlap.png",
     "umap_projection.png",
     "tsne_projection.png",

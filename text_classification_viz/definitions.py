@@ -17,6 +17,7 @@ from text_classification_viz.assets import (
     row_changes,
     sample,
     training_data,
+    triage_page,
     upstream,
 )
 from text_classification_viz.storage.data_root import DataRoot
@@ -47,6 +48,7 @@ def build_definitions(
             review_gain.review_gain,
             reviews.label_studio_tasks,
             row_changes.row_changes,
+            triage_page.triage_page,
             projector_logs.projector_logs,
         ],
         asset_checks=checks.asset_checks,
