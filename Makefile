@@ -36,23 +36,27 @@ demo: install $(DAGSTER_HOME)/dagster.yaml
 	UPSTREAM_STORAGE= $(LAUNCH) -m text_classification_viz.demo.definitions --job demo_upstream_job
 	UPSTREAM_STORAGE= $(LAUNCH) --job visualization_job
 	@echo
-	@echo "Tables and maps:   $(DATA_ROOT)/visualization"
-	@echo "Projector runs:    $(DATA_ROOT)/embeddings/train"
+	@echo "Tables and maps:    $(DATA_ROOT)/visualization"
+	@echo "Suspects to review: $(DATA_ROOT)/visualization/triage_page.html"
+	@echo "Map in a browser:   $(DATA_ROOT)/visualization/projector.html"
+	@echo "Projector runs:     $(DATA_ROOT)/embeddings/train"
 	@echo "Next: make ui            the graph, the tables and the outlier report, in Dagster"
 	@echo "      make tensorboard   the maps, to explore"
 
 ui: install $(DAGSTER_HOME)/dagster.yaml
 	$(BIN)/dg dev -w workspace.yaml --host 127.0.0.1 --port 3000
 
-# The newest run alone: of several, the projector opens the oldest.
+# The newest run alone: of several, the projector opens the oldest. It holds the figures and pictures of those before.
 tensorboard: install
-	$(BIN)/tensorboard --logdir "$$(ls -d '$(DATA_ROOT)'/embeddings/train/* | tail -n 1)" --host 127.0.0.1 --port 6006
+	$(BIN)/tensorboard --logdir "$$(ls -d "$$DATA_ROOT"/embeddings/train/* | tail -n 1)" \
+		--samples_per_plugin images=100 --host 127.0.0.1 --port 6006
 
 test: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/oxlint --deny-warnings text_classification_viz
 	$(BIN)/dg check defs
 	$(BIN)/pytest
 
@@ -62,4 +66,7 @@ bench: install
 	$(BIN)/python -m benchmarks.stages
 	$(BIN)/python -m benchmarks.quality
 	$(BIN)/python -m benchmarks.stability
+	$(BIN)/python -m benchmarks.outliers
 	$(BIN)/python -m benchmarks.ambiguity
+	$(BIN)/python -m benchmarks.kinds
+	$(BIN)/python -m benchmarks.triage_page

@@ -33,6 +33,7 @@ PUBLISHED = (
     "label_studio_tasks.json",
     "label_studio_config.xml",
     "triage_page.html",
+    "projector.html",
     "class_overlap.png",
     "umap_projection.png",
     "tsne_projection.png",

@@ -8,10 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from google.protobuf import text_format
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 from tensorboard.plugins.projector.projector_plugin import _read_tensor_binary_file, _read_tensor_tsv_file
-from tensorboard.util.tensor_util import make_ndarray
 
 from text_classification_viz.core import projector
 from text_classification_viz.core.errors import InputError
@@ -41,15 +39,22 @@ def map_of(n_rows, dimensions=2, seed=1):
     return np.random.default_rng(seed).normal(size=(n_rows, dimensions)).astype(np.float32)
 
 
-def embedding_of(folder):
+def embeddings_of(folder):
+    """By name, in the order in which the browser offers them where all have metadata and equally many rows."""
     config = text_format.Parse((folder / "projector_config.pbtxt").read_text(), ProjectorConfig())
-    (embedding,) = config.embeddings
-    return embedding
+    assert len({embedding.tensor_shape[0] for embedding in config.embeddings}) == 1
+    return {
+        embedding.tensor_name: embedding for embedding in sorted(config.embeddings, key=lambda e: e.tensor_name)
+    }
 
 
-def served_vectors(folder):
-    """What the server makes of the file of vectors, by its own functions and in its order."""
-    embedding = embedding_of(folder)
+def embedding_of(folder, name="train"):
+    return embeddings_of(folder)[name]
+
+
+def served_vectors(folder, name="train"):
+    """What the server makes of a file of vectors, by its own functions and in its order."""
+    embedding = embedding_of(folder, name)
     try:
         return _read_tensor_tsv_file(str(folder / embedding.tensor_path))
     except UnicodeDecodeError:
@@ -80,15 +85,15 @@ class TestVectors:
     def test_ordinary_vectors_are_binary_and_bit_exact(self, tmp_path, seed):
         vectors = vectors_of(50, 16, seed)
         write_run(tmp_path, vectors, metadata_of(50))
-        assert embedding_of(tmp_path).tensor_path == "vectors.bytes"
-        assert (tmp_path / "vectors.bytes").read_bytes() == vectors.astype("<f4").tobytes()
+        assert embedding_of(tmp_path).tensor_path == "train.bytes"
+        assert (tmp_path / "train.bytes").read_bytes() == vectors.astype("<f4").tobytes()
         assert served_vectors(tmp_path).tobytes() == vectors.tobytes()
 
     @pytest.mark.parametrize("four_bytes", [b"\0\0\0\0", b"\0\0\0\x40", b"text", b"\1\0\0\0", b"\x7f\x7f\x7f\x7f"])
     def test_bytes_that_pass_for_text_still_arrive_bit_exact(self, tmp_path, four_bytes):
         vectors = np.frombuffer(four_bytes * 80, dtype="<f4").reshape(20, 4)
         write_run(tmp_path, vectors, metadata_of(20))
-        assert embedding_of(tmp_path).tensor_path == "vectors.tsv"
+        assert embedding_of(tmp_path).tensor_path == "train.tsv"
         assert served_vectors(tmp_path).tobytes() == vectors.tobytes()
 
     def test_vectors_that_pass_for_text_at_their_start_only(self, tmp_path):
@@ -107,6 +112,55 @@ class TestVectors:
         write_run(tmp_path, vectors, metadata_of(10))
         assert list(embedding_of(tmp_path).tensor_shape) == [10, 3]
         assert np.array_equal(served_vectors(tmp_path), np.column_stack([vectors, np.zeros(10)]))
+
+
+class TestComponents:
+    """The smaller tensor, which opens where there are many rows."""
+
+    @pytest.mark.parametrize(
+        ("n_rows", "dimensions", "names"),
+        [
+            (20, 8, ["components_of_train", "train"]),
+            (19, 8, ["train"]),
+            (20, 5, ["train"]),
+        ],
+    )
+    def test_many_rows_of_many_dimensions_have_them_before_the_vectors(
+        self, tmp_path, monkeypatch, n_rows, dimensions, names
+    ):
+        monkeypatch.setattr(projector, "MANY_ROWS", 20)
+        monkeypatch.setattr(projector, "N_COMPONENTS", 5)
+        vectors = vectors_of(n_rows, dimensions)
+        write_run(tmp_path, vectors, metadata_of(n_rows), [Layout("map", map_of(n_rows))])
+        assert list(embeddings_of(tmp_path)) == names
+        assert served_vectors(tmp_path).tobytes() == vectors.tobytes()
+        for embedding in embeddings_of(tmp_path).values():
+            assert embedding.metadata_path == "metadata.tsv"
+            assert embedding.bookmarks_path == "bookmarks.json"
+
+    def test_keep_the_distances_of_vectors_that_they_can_hold(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(projector, "MANY_ROWS", 20)
+        monkeypatch.setattr(projector, "N_COMPONENTS", 5)
+        vectors = (vectors_of(40, 4) @ vectors_of(4, 8, seed=2)).astype(np.float32)
+        write_run(tmp_path, vectors, metadata_of(40))
+        components = served_vectors(tmp_path, "components_of_train")
+        assert components.shape == (40, 5)
+        assert np.allclose(distances(components), distances(vectors), rtol=1e-3, atol=1e-3)
+
+    def test_neighbours_by_two_hundred_are_nearly_those_by_all(self):
+        # a spectrum that falls off as slowly as that of sentence embeddings
+        scale = np.exp(-np.arange(384) / 100).astype(np.float32)
+        vectors = vectors_of(600, 384) * scale
+        components = projector._principal_components(vectors, 200)
+
+        def nearest(points):
+            unit = points - points.mean(axis=0)
+            unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+            return np.argsort(-(unit @ unit.T), axis=1)[:, 1:11]
+
+        kept = [len(set(a) & set(b)) / 10 for a, b in zip(nearest(components), nearest(vectors), strict=True)]
+        assert components.shape == (600, 200)
+        assert np.mean(kept) > 0.85
 
 
 class TestMetadata:
@@ -240,11 +294,12 @@ class TestBookmarks:
         assert bookmarks_of(tmp_path)[0]["selectedColorOptionName"] == coloring
         assert ("cannot colour by class_label" in caplog.text) == (coloring == "No color map")
 
-    def test_bookmarks_stop_where_the_browser_does(self, tmp_path, monkeypatch, caplog):
+    def test_all_stops_where_the_browser_does(self, tmp_path, monkeypatch, caplog):
         monkeypatch.setattr(projector, "MAX_ROWS", 7)
         write_run(tmp_path, vectors_of(9), metadata_of(9), [Layout("map", map_of(9))])
         assert len(bookmarks_of(tmp_path)[0]["projections"]) == 7
-        assert served_vectors(tmp_path).shape == (9, 8)
+        assert served_vectors(tmp_path).tobytes() == vectors_of(9)[:7].tobytes()
+        assert [row[0] for row in metadata_rows(tmp_path)[1]] == [f"headline {row}" for row in range(7)]
         assert "only the first 7 of 9 rows" in caplog.text
 
     def test_without_layouts_there_are_none(self, tmp_path):
@@ -255,54 +310,26 @@ class TestBookmarks:
 
 class TestRun:
     def test_config_names_the_files_beside_it(self, tmp_path):
-        write_run(tmp_path, vectors_of(5), metadata_of(5), [Layout("map", map_of(5))], tensor_name="news")
+        write_run(tmp_path, vectors_of(5), metadata_of(5), [Layout("map", map_of(5))])
         embedding = embedding_of(tmp_path)
-        assert embedding.tensor_name == "news"
         assert list(embedding.tensor_shape) == [5, 8]
-        files = {
+        assert {path.name for path in tmp_path.iterdir()} == {
             embedding.tensor_path,
             embedding.metadata_path,
             embedding.bookmarks_path,
             "projector_config.pbtxt",
         }
-        events = {path.name for path in tmp_path.glob("events.out.tfevents.*")}
-        assert len(events) == 1
-        assert {path.name for path in tmp_path.iterdir()} == files | events
 
     def test_no_file_holds_the_folders_path(self, tmp_path):
         write_run(tmp_path, vectors_of(5), metadata_of(5), [Layout("map", map_of(5))])
         assert not [path for path in tmp_path.iterdir() if str(tmp_path.parent).encode() in path.read_bytes()]
-
-    def test_events_hold_the_number_of_rows(self, tmp_path):
-        write_run(tmp_path, vectors_of(5), metadata_of(5))
-        events = EventAccumulator(str(tmp_path)).Reload()
-        assert [make_ndarray(event.tensor_proto) for event in events.Tensors("rows")] == [5]
-        assert events.SummaryMetadata("rows").plugin_data.plugin_name == "scalars"
-
-    def test_events_file_comes_when_all_else_is_there(self, tmp_path, monkeypatch):
-        seen = {}
-
-        class Recorder:
-            def __init__(self, folder):
-                seen.update({path.name: path.stat().st_size for path in tmp_path.iterdir()})
-
-            def add_scalar(self, *_, **__):
-                pass
-
-            def close(self):
-                pass
-
-        monkeypatch.setattr("tensorboard.summary.Writer", Recorder)
-        write_run(tmp_path, vectors_of(5), metadata_of(5), [Layout("map", map_of(5))])
-        assert seen == {path.name: path.stat().st_size for path in tmp_path.iterdir()}
-        assert len(seen) == 4
 
     def test_same_input_gives_the_same_files(self, tmp_path):
         for name in ("first", "second"):
             (tmp_path / name).mkdir()
             layouts = [Layout("map", map_of(60)), Layout("map 3D", map_of(60, 3))]
             write_run(tmp_path / name, vectors_of(60, 64), metadata_of(60), layouts)
-        for name in ("vectors.bytes", "metadata.tsv", "bookmarks.json", "projector_config.pbtxt"):
+        for name in ("train.bytes", "metadata.tsv", "bookmarks.json", "projector_config.pbtxt"):
             assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 
     def test_one_row_is_enough(self, tmp_path):
@@ -331,8 +358,6 @@ INFINITE_ROW = np.nan_to_num(NAN_ROW, nan=np.inf)
         (r"layout 'map': .*found \(5, 4\)", {"layouts": [Layout("map", map_of(5, 4))]}),
         (r"layout 'map', row 3, column 0: .*found nan", {"layouts": [Layout("map", NAN_ROW)]}),
         (r"layout 'map', row 3, column 0: .*found inf", {"layouts": [Layout("map", INFINITE_ROW)]}),
-        (r"tensor_name: .*found 'a&b'", {"tensor_name": "a&b"}),
-        (r"tensor_name: .*found 'x:0'", {"tensor_name": "x:0"}),
     ],
 )  # fmt: skip
 def test_unusable_input_is_named_and_nothing_is_written(tmp_path, message, changes):

@@ -14,7 +14,9 @@ import pytest
 from browser import free_port, open_page, running_server
 from PIL import Image
 
+from text_classification_viz.core import projector as core
 from text_classification_viz.core.projector import Layout, write_run
+from text_classification_viz.core.projector_history import write_history
 
 N_ROWS = 90
 RUN = "2024-05-06_07-08-09_news"
@@ -29,6 +31,7 @@ HOSTILE_HEADLINES = [
     "👩‍👩‍👧 family",
     INJECTION,
     "\"double\" and 'single' quotes \\t",
+    "w" * 10_000,
     "",
     None,
     "\t\n ",
@@ -43,11 +46,12 @@ HOSTILE_HEADLINES_SHOWN = [
     "👩‍👩‍👧 family",
     INJECTION,
     "\"double\" and 'single' quotes \\t",
+    "w" * 199 + "…",
     "(none)",
     "(none)",
     "(none)",
 ]
-CLASSES = ["BUSINESS & MONEY", "WELLNESS", "WORLD NEWS"]
+CLASSES = ["BUSINESS & MONEY", "</script><script>window.injected = 1</script>", "WORLD NEWS 👩‍👩‍👧"]
 # Three tight clusters, on a map three times as wide as it is high.
 CENTRES = np.array([[-9.0, -3.0], [9.0, -3.0], [0.0, 3.0]])
 MAX_COLOR_DISTANCE = 6  # of a channel of 255, for what compression and blending change
@@ -91,10 +95,24 @@ def write_news(folder):
     write_run(folder, vectors(), metadata, layouts)
 
 
+def png(shade):
+    """A grey picture, 40 wide and 20 high."""
+    file = io.BytesIO()
+    Image.new("RGB", (40, 20), (shade, shade, shade)).save(file, "PNG")
+    return file.getvalue()
+
+
 @pytest.fixture(scope="class")
 def log_folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("logs")
-    write_news(folder / RUN)
+    """A folder with one run, the second of its history; its path holds what shells and addresses trip over."""
+    folder = tmp_path_factory.mktemp('it\'s "my" logs & more')
+    earlier = tmp_path_factory.mktemp("earlier")
+    write_history(earlier, {"map/purity": 0.25}, {"map/picture": png(10)}, None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(core, "MANY_ROWS", N_ROWS)
+        patch.setattr(core, "N_COMPONENTS", 60)
+        write_news(folder / RUN)
+    write_history(folder / RUN, {"map/purity": 0.75}, {"map/picture": png(200)}, earlier)
     return folder
 
 
@@ -126,9 +144,11 @@ class TestServer:
         assert get(address, "tensor", run=RUN, name="train") == vectors().astype("<f4").tobytes()
 
     def test_info_describes_the_run(self, address):
-        (embedding,) = json.loads(get(address, "info", run=RUN))["embeddings"]
-        assert embedding["tensorName"] == "train"
-        assert embedding["tensorShape"] == [N_ROWS, 64]
+        embeddings = json.loads(get(address, "info", run=RUN))["embeddings"]
+        assert {embedding["tensorName"]: embedding["tensorShape"] for embedding in embeddings} == {
+            "components_of_train": [N_ROWS, 60],
+            "train": [N_ROWS, 64],
+        }
 
     def test_rows_of_metadata_are_rows_of_vectors(self, address):
         names, *rows = get(address, "metadata", run=RUN, name="train").decode().rstrip("\n").split("\n")
@@ -144,12 +164,27 @@ class TestServer:
         drawn = np.array([[point["umap-0"], point["umap-1"]] for point in bookmarks[0]["projections"]])
         assert np.allclose(drawn, flat_map(), rtol=0, atol=1e-4)
 
+    def test_other_tabs_show_the_figures_and_pictures_of_all_runs(self, address):
+        query = urllib.parse.urlencode({"run": RUN, "tag": "map/purity"})
+        with urllib.request.urlopen(f"{address}/data/plugin/scalars/scalars?{query}") as response:
+            assert [point[1:] for point in json.load(response)] == [[1, 0.25], [2, 0.75]]
+        query = urllib.parse.urlencode({"run": RUN, "tag": "map/picture", "sample": 0})
+        with urllib.request.urlopen(f"{address}/data/plugin/images/images?{query}") as response:
+            pictures = json.load(response)
+        assert [picture["step"] for picture in pictures] == [1, 2]
+        query = pictures[1]["query"]
+        with urllib.request.urlopen(f"{address}/data/plugin/images/individualImage?{query}") as response:
+            shown = Image.open(io.BytesIO(response.read())).convert("RGB")
+        assert shown.size == (20, 10)
+        assert shown.getextrema() == ((200, 200),) * 3
+
     def test_a_run_that_appears_by_rename_is_found_complete(self, address, log_folder, tmp_path_factory):
         unpublished = tmp_path_factory.mktemp("unpublished") / "run"
         unpublished.mkdir()
         later = np.full((4, 5), 0.25, dtype=np.float32)
         table = pa.table({"headline": list("abcd"), "class_label": list("xxyy")})
         write_run(unpublished, later, table, [Layout("map", flat_map()[:4])])
+        write_history(unpublished, {}, {}, None)
         unpublished.rename(log_folder / "later")
         wait_for_run(address, "later")
         assert get(address, "tensor", run="later", name="train") == later.tobytes()
@@ -160,6 +195,7 @@ class TestServer:
         (log_folder / "zeros").mkdir()
         table = pa.table({"headline": list("abcd"), "class_label": list("xxyy")})
         write_run(log_folder / "zeros", np.zeros((4, 5), np.float32), table)
+        write_history(log_folder / "zeros", {}, {}, None)
         wait_for_run(address, "zeros")
         assert get(address, "tensor", run="zeros", name="train") == bytes(4 * 5 * 4)
 
@@ -271,6 +307,15 @@ class TestBrowser:
         centres_on_screen(projector)
         solid = np.column_stack([flat_map(), class_of_row()])
         assert np.allclose(drawn_points(projector), stretched(solid), atol=1e-3)
+
+    def test_opens_on_the_components_and_offers_the_vectors_with_the_same_maps(self, projector):
+        assert projector.locator("span.dim").inner_text() == "60"
+        projector.locator("vz-projector-data-panel").evaluate("panel => panel.selectedTensor = 'train'")
+        projector.locator("span.dim", has_text="64").wait_for()
+        projector.wait_for_function(DRAWN_POINTS, timeout=60_000)
+        open_bookmark(projector, "UMAP, 10 neighbours")
+        centres_on_screen(projector)
+        assert np.allclose(drawn_points(projector)[:, :2], stretched(flat_map()), atol=1e-3)
 
     def test_principal_components_are_there_after_a_bookmark(self, projector):
         open_bookmark(projector, "UMAP, 10 neighbours")

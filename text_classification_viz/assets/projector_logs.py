@@ -1,6 +1,7 @@
-"""`projector_logs`: a TensorBoard run whose Embedding Projector opens with our maps as bookmarks."""
+"""`projector_logs`: a TensorBoard run with our maps and the figures of all runs, and a page that opens on one."""
 
 import json
+import shlex
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -12,9 +13,14 @@ from pydantic import Field
 from text_classification_viz.assets.common import COMMON
 from text_classification_viz.assets.projections import ROWS, Rows
 from text_classification_viz.core.projector import Layout, write_run
+from text_classification_viz.core.projector_history import write_history
+from text_classification_viz.core.projector_page import projector_page
 from text_classification_viz.storage.data_root import DataRoot
 from text_classification_viz.storage.failures import clear_failures
 from text_classification_viz.storage.publishing import published_folder, remove_old_folders
+
+MAPS = {"umap_projection": "UMAP", "tsne_projection": "t-SNE"}
+PAGE = "projector.html"
 
 
 class ProjectorConfig(dg.Config):
@@ -27,10 +33,12 @@ class ProjectorConfig(dg.Config):
 
 
 @dg.asset(
-    description="A TensorBoard Embedding Projector run: vectors, metadata, and the maps as bookmarks to click. "
-    "Each materialization makes a new run, since TensorBoard does not notice one that changes.",
+    description="A TensorBoard run: in the Embedding Projector vectors, metadata, and the maps as bookmarks to "
+    "click; in the other tabs figures and pictures of this run and those before it. Each materialization makes a "
+    "new run, since TensorBoard does not notice one that changes. And a page, one file for any browser: the "
+    "projector, open on the first map.",
     kinds={"tensorboard"},
-    code_version="1",
+    code_version="2",
     **COMMON,
 )
 @clear_failures()
@@ -45,10 +53,10 @@ def projector_logs(
     tsne_projection: pa.Table,
     outlier_report: pa.Table,
 ) -> dg.MaterializeResult:
-    """Write the run and remove old ones."""
+    """Write the run and the page, and remove old runs."""
     table = train_df if config.rows == "all" else sampled_train_df
     layouts, left_out = [], []
-    for name, projection in {"UMAP": umap_projection, "t-SNE": tsne_projection}.items():
+    for name, projection in zip(MAPS.values(), (umap_projection, tsne_projection), strict=True):
         layout = _layout_of(name, projection, table["id"])
         if layout is None:
             left_out.append(name)
@@ -57,20 +65,44 @@ def projector_logs(
             layouts.append(layout)
     vectors = train_vectors[table["embedding_row"].to_numpy()]
     run = data_root.projector_runs / f"{datetime.now(UTC):%Y-%m-%d_%H-%M-%S}_{context.run.run_id[:8]}"
+    previous = max(data_root.projector_runs.glob("*"), default=None)  # their names begin with their time
     with published_folder(run) as folder:
         write_run(folder, vectors, _metadata_of(table, outlier_report), layouts, log=context.log)
+        figures, pictures = _figures(context.instance), _pictures(data_root)
+        step = write_history(folder, {"rows_shown": table.num_rows, **figures}, pictures, previous)
+    page = str(data_root.publish(PAGE, projector_page(run))) if layouts else "none, for there is no bookmark"
     removed = remove_old_folders(data_root.projector_runs, config.keep_hours)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": table.num_rows,
+            "page": dg.MetadataValue.path(page),
             "run": dg.MetadataValue.path(str(run)),
             # The run and not the folder of all runs, of which the projector would open the oldest.
-            "open_with": f"tensorboard --logdir {run} --host 127.0.0.1",
+            "open_with": f"tensorboard --logdir {shlex.quote(str(run))} --host 127.0.0.1",
             "bookmarks": "; ".join(layout.label for layout in layouts) or "none",
             "maps_left_out": ", ".join(left_out) or "none",
+            "step_in_history": step,
             "old_runs_removed": len(removed),
         }
     )
+
+
+def _figures(instance: dg.DagsterInstance) -> dict[str, float]:
+    """All numbers that Dagster keeps of the maps and the report as they are now, by `<asset>/<name>`."""
+    figures = {}
+    for asset in (*MAPS, "outlier_report"):
+        event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+        if event and event.asset_materialization:  # none where the tables were made with another instance
+            for name, value in event.asset_materialization.metadata.items():
+                if isinstance(value, dg.IntMetadataValue | dg.FloatMetadataValue) and value.value is not None:
+                    figures[f"{asset}/{name.removeprefix('dagster/')}"] = float(value.value)
+    return figures
+
+
+def _pictures(data_root: DataRoot) -> dict[str, bytes]:
+    """The published pictures of the maps."""
+    files = {f"map/{name}": data_root.tables / f"{asset}.png" for asset, name in MAPS.items()}
+    return {tag: file.read_bytes() for tag, file in files.items() if file.exists()}
 
 
 def _layout_of(name: str, projection: pa.Table, ids: pa.ChunkedArray) -> Layout | None:

@@ -1,7 +1,8 @@
 """Runs for TensorBoard's Embedding Projector: vectors, metadata, and maps as bookmarks that open with one click.
 
-Belongs here: the files of one run and what the projector asks of them. Not here: which rows and maps go into a
-run, where it is published and when old ones go. Limits and file formats are those of TensorBoard 2.21,
+Belongs here: the files of one run and what the projector asks of them. Not here: what the other tabs show of it
+(`projector_history`), the page that needs no TensorBoard (`projector_page`), which rows and maps go into a run,
+where it is published and when old ones go. Limits and file formats are those of TensorBoard 2.21,
 `tensorboard/plugins/projector`: `projector_plugin.py` on the server, `vz_projector/*.ts` in the browser.
 """
 
@@ -9,8 +10,7 @@ import codecs
 import json
 import logging
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,15 @@ import pyarrow as pa
 
 from text_classification_viz.core.errors import InputError
 
-BINARY_VECTORS_FILE, TEXT_VECTORS_FILE = "vectors.bytes", "vectors.tsv"
+BINARY, TEXT = ".bytes", ".tsv"  # how the name of a file of numbers ends
 METADATA_FILE = "metadata.tsv"
 BOOKMARKS_FILE = "bookmarks.json"
 CONFIG_FILE = "projector_config.pbtxt"  # the name that the server looks for
 
+VECTORS = "train"
+COMPONENTS = "components_of_train"  # of tensors with equally many rows, the first by the alphabet opens
+N_COMPONENTS = 200  # of more dimensions the browser makes so many by random projection (PCA_SAMPLE_DIM, data.ts)
+MANY_ROWS = 5_000  # from here on the browser's own principal components are what people wait for
 MAX_ROWS = 100_000  # the browser asks for no more (LIMIT_NUM_POINTS, data-provider-server.ts)
 MAX_COLORS = 50  # text with more distinct values is not offered for colouring (NUM_COLORS_COLOR_MAP, data.ts)
 NO_COLORING = "No color map"  # what the browser calls it (vz-projector-data-panel.ts)
@@ -35,12 +39,11 @@ SNIFFED_BYTES = 2**20  # well within the part that the server reads before it gi
 STRAY_PERCENT = 0.1  # points at each end of an axis that do not count for the extent of a map,
 STRAY_MARGIN = 0.1  # and are drawn no farther beyond it than so much of it
 SIGNIFICANT_DIGITS = 6  # of the largest coordinate: under a pixel at any zoom
-PCA_COMPONENTS = 10  # those that the browser offers (NUM_PCA_COMPONENTS, data.ts)
+SHOWN_COMPONENTS = 10  # those that the browser offers (NUM_PCA_COMPONENTS, data.ts)
 SPHERIZED_DIMENSIONS = 50  # from here on the browser centres and normalises (THRESHOLD_DIM_NORMALIZE)
 CAMERA_DISTANCE = 4.0  # START_CAMERA_POS_2D, scatterPlot.ts
 CAMERA_POSITION_3D = [0.45, 0.9, 1.6]  # START_CAMERA_POS_3D, scatterPlot.ts
 MIN_PROPORTION = 0.01  # a camera that looks along the "up" direction has no picture
-TENSOR_NAME = re.compile(r"[A-Za-z0-9_.-]+")  # the browser puts it into addresses unquoted
 
 
 @dataclass(frozen=True)
@@ -67,21 +70,25 @@ def write_run(
     layouts: Sequence[Layout] = (),
     *,
     color_by: str = "class_label",
-    tensor_name: str = "train",
     log: logging.Logger = logging.getLogger(__name__),
 ) -> None:
-    """Write all files of one run.
+    """Write the files of one run that the projector reads.
 
-    They name each other relative to the folder, so it can be renamed afterwards. The events file, by which
-    TensorBoard finds a run, comes last. Do not write into a run that a server knows: it would go on showing
-    what it has read already.
+    They name each other relative to the folder, so it can be renamed afterwards. TensorBoard finds a run by its
+    events file, which is `projector_history`'s. Do not write into a run that a server knows: it would go on
+    showing what it has read already.
+
+    Before anything else the browser computes principal components, for which people wait where there are many
+    rows and dimensions. So of `MANY_ROWS` and more the tensor that opens holds `N_COMPONENTS` principal
+    components, and the vectors are the second. Both have the same maps. Of ten nearest neighbours by the vectors,
+    nine are among the nearest by 200 components; of 50, which open hardly faster, it would be five.
 
     Parameters
     ----------
     folder
         An existing, empty folder.
     vectors
-        (n, d) float32, finite. The server hands them out bit for bit.
+        (n, d) float32, finite. The server hands them out bit for bit. Rows beyond `MAX_ROWS` are left out.
     metadata
         n rows and at least two columns. The first must be text and labels the points. Tabs and line breaks
         become spaces, text beyond `MAX_CELL_CHARS` is cut, missing text becomes `NO_TEXT`.
@@ -91,30 +98,30 @@ def write_run(
         projector stretches each axis to fill a cube.
     color_by
         Column of `metadata` that colours the bookmarks.
-    tensor_name
-        What the projector calls the vectors.
 
     Raises
     ------
     InputError
-        Shapes that do not fit each other, numbers that are not finite, metadata without the columns above, or
-        a tensor name that the browser cannot ask for.
+        Shapes that do not fit each other, numbers that are not finite, or metadata without the columns above.
     """
-    _check_vectors(vectors, tensor_name)
+    _check_vectors(vectors)
     _check_metadata(metadata, len(vectors), color_by)
     for layout in layouts:
         _check_layout(layout, len(vectors))
     if len(vectors) > MAX_ROWS:
         log.warning("The projector shows only the first %s of %s rows", f"{MAX_ROWS:,}", f"{len(vectors):,}")
     missing_dimensions = max(0, MIN_DIMENSIONS - vectors.shape[1])
-    vectors = np.ascontiguousarray(np.pad(vectors, ((0, 0), (0, missing_dimensions))), dtype="<f4")
-    cells = {name: _cells(metadata[name]) for name in metadata.column_names}
+    vectors = np.ascontiguousarray(np.pad(vectors[:MAX_ROWS], ((0, 0), (0, missing_dimensions))), dtype="<f4")
+    tensors = {VECTORS: vectors}
+    if len(vectors) >= MANY_ROWS and vectors.shape[1] > N_COMPONENTS:
+        tensors[COMPONENTS] = _principal_components(vectors, N_COMPONENTS)
+    cells = {name: _cells(metadata[name].slice(0, MAX_ROWS)) for name in metadata.column_names}
     coloring = color_by
     if len(set(cells[color_by])) > MAX_COLORS and not _is_numeric(metadata[color_by]):
         log.warning("The projector cannot colour by %s: more than %d values", color_by, MAX_COLORS)
         coloring = NO_COLORING
 
-    vectors_file = _write_vectors(folder, vectors)
+    files = {name: _write_numbers(folder, name, tensor) for name, tensor in tensors.items()}
     _write_metadata(folder / METADATA_FILE, cells)
     if layouts:
         look = {
@@ -123,20 +130,17 @@ def write_run(
             "selectedLabelOption": metadata.column_names[0],
             "customSelectedSearchByMetadataOption": metadata.column_names[0],
         }
-        _write_bookmarks(folder / BOOKMARKS_FILE, layouts, vectors[:MAX_ROWS], look)
-    _write_config(folder, tensor_name, vectors_file, vectors.shape, BOOKMARKS_FILE if layouts else None)
-    _write_events(folder, len(vectors))
+        _write_bookmarks(folder / BOOKMARKS_FILE, layouts, vectors, look)
+    _write_config(folder, tensors, files, BOOKMARKS_FILE if layouts else None)
     log.info(
         "Wrote %s vectors of %d dimensions and %d bookmarks", f"{len(vectors):,}", vectors.shape[1], len(layouts)
     )
 
 
-def _check_vectors(vectors: np.ndarray, tensor_name: str) -> None:
+def _check_vectors(vectors: np.ndarray) -> None:
     if vectors.ndim != 2 or 0 in vectors.shape:
         raise InputError(f"vectors: expected rows x dimensions, one or more of each, found shape {vectors.shape}")
     _check_finite(vectors, "vectors", "embed the row again")
-    if not TENSOR_NAME.fullmatch(tensor_name):
-        raise InputError(f"tensor_name: expected letters, digits and . _ - only, found {tensor_name!r}; rename it")
 
 
 def _check_metadata(metadata: pa.Table, n_rows: int, color_by: str) -> None:
@@ -166,21 +170,21 @@ def _check_finite(array: np.ndarray, where: str, remedy: str) -> None:
         )
 
 
-def _write_vectors(folder: Path, vectors: np.ndarray) -> str:
-    """Write the vectors in the form in which the server will understand them, and give the file's name.
+def _write_numbers(folder: Path, name: str, numbers: np.ndarray) -> str:
+    """Write float32 in the form in which the server will understand them, and give the file's name.
 
     The server takes a file for text and reads it as raw float32 only where UTF-8 decoding fails. Nearly all
     vectors fail within a few bytes. Those that do not, such as all zeros, are written as the text that the
     server expects, with all digits.
     """
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(vectors.ravel()[: SNIFFED_BYTES // 4].tobytes())
+        codecs.getincrementaldecoder("utf-8")().decode(numbers.ravel()[: SNIFFED_BYTES // 4].tobytes())
     except UnicodeDecodeError:
-        vectors.tofile(folder / BINARY_VECTORS_FILE)
-        return BINARY_VECTORS_FILE
-    rows = ("\t".join(map(repr, row.tolist())) for row in vectors)
-    (folder / TEXT_VECTORS_FILE).write_text("\n".join(rows) + "\n", encoding="utf-8")
-    return TEXT_VECTORS_FILE
+        numbers.tofile(folder / f"{name}{BINARY}")
+        return f"{name}{BINARY}"
+    rows = ("\t".join(map(repr, row.tolist())) for row in numbers)
+    (folder / f"{name}{TEXT}").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return f"{name}{TEXT}"
 
 
 def _write_metadata(path: Path, cells: dict[str, list[str]]) -> None:
@@ -210,7 +214,7 @@ def _one_line(text: str) -> str:
 
 
 def _write_bookmarks(path: Path, layouts: Sequence[Layout], vectors: np.ndarray, look: dict[str, Any]) -> None:
-    components = _principal_components(vectors)
+    components = _rounded(_principal_components(vectors, SHOWN_COMPONENTS))
     # one at a time, for each holds a dictionary per point
     bookmarks = (json.dumps(_bookmark(layout, components) | look, separators=(",", ":")) for layout in layouts)
     path.write_text(f"[{','.join(bookmarks)}]", encoding="utf-8")
@@ -259,7 +263,7 @@ def _with_strays_nearer(coordinates: np.ndarray) -> np.ndarray:
 
 def _rounded(numbers: np.ndarray) -> np.ndarray:
     largest = np.abs(numbers).max() or 1.0
-    return numbers.round(SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(largest)))
+    return numbers.astype(np.float64).round(SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(largest)))
 
 
 def _camera_2d(map_points: np.ndarray) -> dict[str, Any]:
@@ -279,37 +283,31 @@ def _camera(position: list[float], *, orthographic: bool) -> dict[str, Any]:
     return {"orthographic": orthographic, "position": position, "target": [0, 0, 0], "zoom": 1}
 
 
-def _principal_components(vectors: np.ndarray) -> np.ndarray:
-    """The first principal components, of the vectors as the browser transforms them before it computes its own."""
+def _principal_components(vectors: np.ndarray, n: int) -> np.ndarray:
+    """The first n principal components of the vectors as the browser transforms them before it computes any."""
     if vectors.shape[1] >= SPHERIZED_DIMENSIONS:
         vectors = vectors - vectors.mean(axis=0)
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors = np.divide(vectors, norms, out=vectors, where=norms > 0)
     _, eigenvectors = np.linalg.eigh(vectors.T @ vectors)  # by ascending eigenvalue
-    return _rounded((vectors @ eigenvectors[:, : -PCA_COMPONENTS - 1 : -1]).astype(np.float64))
+    return vectors @ np.ascontiguousarray(eigenvectors[:, : -n - 1 : -1])
 
 
 def _write_config(
-    folder: Path, tensor_name: str, vectors_file: str, shape: tuple[int, ...], bookmarks_file: str | None
+    folder: Path, tensors: Mapping[str, np.ndarray], files: Mapping[str, str], bookmarks_file: str | None
 ) -> None:
     from google.protobuf import text_format  # type: ignore[import-untyped]
     from tensorboard.plugins.projector.projector_config_pb2 import EmbeddingInfo, ProjectorConfig
 
-    embedding = EmbeddingInfo(
-        tensor_name=tensor_name,
-        tensor_path=vectors_file,
-        tensor_shape=shape,
-        metadata_path=METADATA_FILE,
-        bookmarks_path=bookmarks_file,
-    )
-    config = text_format.MessageToString(ProjectorConfig(embeddings=[embedding]))
+    embeddings = [
+        EmbeddingInfo(
+            tensor_name=name,
+            tensor_path=files[name],
+            tensor_shape=tensor.shape,
+            metadata_path=METADATA_FILE,
+            bookmarks_path=bookmarks_file,
+        )
+        for name, tensor in tensors.items()
+    ]
+    config = text_format.MessageToString(ProjectorConfig(embeddings=embeddings))
     (folder / CONFIG_FILE).write_text(config, encoding="utf-8")
-
-
-def _write_events(folder: Path, n_rows: int) -> None:
-    """A run has an events file, or TensorBoard does not list it."""
-    from tensorboard.summary import Writer  # torch's SummaryWriter is much the same, and takes two seconds to load
-
-    writer = Writer(str(folder))
-    writer.add_scalar("rows", n_rows, step=0)
-    writer.close()
