@@ -33,6 +33,7 @@ def report_row(id_, rank, **fields):
         **lists,
         **row,
         "suggested_label": "SPORT",
+        "two_topics": 0.0,
         "reason": "",
         "label_conflict": False,
         "reviewed": False,

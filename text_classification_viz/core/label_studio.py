@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.reviews import Decision, Place, parse_decision
+from text_classification_viz.core.tables import QUESTIONS_THE_LABEL
 
 T = TypeVar("T")
 
@@ -80,7 +81,7 @@ def tasks(outlier_report: pa.Table, max_tasks: int) -> list[dict[str, Any]]:
     Parameters
     ----------
     outlier_report
-        Schema `OUTLIER_REPORT`; a label is in question where another one is suggested.
+        Schema `OUTLIER_REPORT`; the kind tells whether a label is in question.
     max_tasks
         The most to make.
 
@@ -90,7 +91,8 @@ def tasks(outlier_report: pa.Table, max_tasks: int) -> list[dict[str, Any]]:
         As Label Studio imports them: what is shown and what leads back to the row as `data`, and the suggested
         label as a prediction, with how likely the row is given it.
     """
-    is_open = pc.and_(pc.is_valid(outlier_report["suggested_label"]), pc.invert(outlier_report["reviewed"]))
+    questioned = pc.is_in(outlier_report["kind"], pa.array(QUESTIONS_THE_LABEL))
+    is_open = pc.and_(questioned, pc.invert(outlier_report["reviewed"]))
     rows = outlier_report.filter(is_open).sort_by("rank").slice(0, max_tasks).to_pylist()
     return [{"data": _data(row), "predictions": [_prediction(row)]} for row in rows]
 

@@ -27,6 +27,8 @@ OUTLIER_KINDS = (
     "none",
 )
 
+QUESTIONS_THE_LABEL = ("mislabelled", "contested", "ambiguous")  # of the kinds
+
 EVIDENCE_NEIGHBORS = 5
 
 OUTLIER_REPORT = pa.schema(
@@ -121,7 +123,7 @@ DESCRIPTIONS = {
     "rank": "1 is the row to look at first.",
     "kind": "Why the row is listed: " + ", ".join(OUTLIER_KINDS) + ".",
     "score": "P(the label is wrong) under the noise model. It orders rows; it is not calibrated.",
-    "suggested_label": "Likeliest other label, where the kind questions the given one.",
+    "suggested_label": "Likeliest other label, where the kind questions the given one or it is likelier.",
     "candidate_labels": "Labels that the row may well have, likeliest first.",
     "candidate_probabilities": "How likely the row is given each of the candidate labels.",
     "two_topics": "How likely the row is about its label's topic and another: the order of ambiguous rows.",

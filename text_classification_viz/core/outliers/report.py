@@ -99,8 +99,8 @@ def outlier_report(
 
     `score` is P(wrong) under the noise model. It orders rows; it is not calibrated, so that a threshold on it
     means something else in each data set. `suggested_label` is the likeliest class other than the given one, null
-    where the kind does not question the label. `candidate_labels` are the conformal set and the strongly present
-    topics, likeliest first.
+    unless the kind questions the label or that class is likelier than it. `candidate_labels` are the conformal
+    set, the strongly present topics and the suggestion, likeliest first.
 
     Rows that a reviewer has decided on are settled: ranked behind the open ones, with the score 0 and no kind but
     `none`. All others are scored with the decisions applied: a relabelled row counts with its new label, a

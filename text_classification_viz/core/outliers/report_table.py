@@ -11,9 +11,7 @@ import pyarrow.compute as pc
 
 from text_classification_viz.core.outliers.findings import Findings
 from text_classification_viz.core.outliers.reasons import reason_of_decision, reasons
-from text_classification_viz.core.tables import EVIDENCE_NEIGHBORS, OUTLIER_REPORT
-
-QUESTIONS_THE_LABEL = ("mislabelled", "contested", "ambiguous")
+from text_classification_viz.core.tables import EVIDENCE_NEIGHBORS, OUTLIER_REPORT, QUESTIONS_THE_LABEL
 
 _UNRANKED = pa.schema([field for field in OUTLIER_REPORT if field.name != "rank"])
 
@@ -53,9 +51,11 @@ def _scored_rows(train_df: pa.Table, findings: Findings, kinds: np.ndarray) -> p
     classes, noise, neighbors = findings.classes, findings.noise, findings.neighbors
     nearest = neighbors.rows[order, :EVIDENCE_NEIGHBORS]
     suggested = np.where(kinds == "ambiguous", findings.other_topic, findings.noise.suggested)
-    is_questioned = np.isin(kinds, QUESTIONS_THE_LABEL)
+    rows = np.arange(len(kinds))
+    wins = noise.true_probabilities[rows, suggested] > noise.true_probabilities[rows, findings.labels]
+    is_suggested = (np.isin(kinds, QUESTIONS_THE_LABEL) | wins) & ~findings.decided
     is_candidate = findings.candidates.copy()
-    is_candidate[is_questioned, suggested[is_questioned]] = True
+    is_candidate[is_suggested, suggested[is_suggested]] = True
     candidates, probabilities = _likeliest_first(is_candidate[order], noise.given_probabilities[order], classes)
     tally_labels, tally_counts = _likeliest_first(findings.tally[order] > 0, findings.tally[order], classes)
     return pa.table(
@@ -64,7 +64,7 @@ def _scored_rows(train_df: pa.Table, findings: Findings, kinds: np.ndarray) -> p
             "kind": kinds[order],
             "score": noise.wrong_probabilities[order].astype(np.float32),
             "class_label": train_df["class_label"].take(order),
-            "suggested_label": pa.array(classes[suggested[order]], mask=~is_questioned[order]),
+            "suggested_label": pa.array(classes[suggested[order]], mask=~is_suggested[order]),
             "candidate_labels": candidates,
             "candidate_probabilities": probabilities,
             "two_topics": findings.two_topics[order].astype(np.float32),
