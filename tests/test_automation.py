@@ -132,6 +132,7 @@ def test_job_holds_all_our_assets_and_none_of_upstream(storage):
         "review_gain",
         "label_studio_tasks",
         "row_changes",
+        "suspect_map",
         "triage_page",
     }
 

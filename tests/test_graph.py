@@ -35,8 +35,11 @@ PUBLISHED = (
     "triage_page.html",
     "projector.html",
     "class_overlap.png",
-    "umap_projection.png",
-    "tsne_projection.png",
+    *(
+        f"{picture}{ending}"
+        for picture in ("umap_projection", "tsne_projection", "suspect_map")
+        for ending in (".png", "_dark.png", ".svg")
+    ),
 )
 
 

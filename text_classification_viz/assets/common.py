@@ -2,6 +2,7 @@
 
 import base64
 import html
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -22,9 +23,17 @@ def labels_of(table: pa.Table) -> np.ndarray:
     return table["class_label"].to_numpy(zero_copy_only=False).astype(str)
 
 
+def today() -> str:
+    """The day in UTC, for pictures."""
+    return datetime.now(UTC).date().isoformat()
+
+
 def map_metadata(asset: str, pictures: MapPictures, data_root: DataRoot) -> dict[str, dg.MetadataValue]:
-    """Publish the full picture on disk; metadata that shows the thumbnail and tells where the full one is."""
+    """Publish the pictures on disk; metadata that shows the thumbnail and tells where the full one is."""
     path = data_root.publish(f"{asset}.png", pictures.full)
+    for name, picture in {f"{asset}_dark.png": pictures.dark, f"{asset}.svg": pictures.svg}.items():
+        if picture is not None:
+            data_root.publish(name, picture)
     encoded = base64.b64encode(pictures.thumbnail).decode()
     return {
         "map": dg.MetadataValue.md(f"![map](data:image/png;base64,{encoded})"),

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, field_validator
 
-from text_classification_viz.assets.common import COMMON, labels_of, map_metadata
+from text_classification_viz.assets.common import COMMON, labels_of, map_metadata, today
 from text_classification_viz.checks import TSNE_QUALITY_CHECK, UMAP_QUALITY_CHECK, check_quality
 from text_classification_viz.core.change_plot import draw_changes
 from text_classification_viz.core.errors import InputError
@@ -236,7 +236,7 @@ def _make_map(
     context.log.info(f"{method}: {changes['made']}")
     layout = projection.coordinates
     quality = measure_quality(rows.vectors, rows.neighbors, rows.labels, layout, n_sampled=QUALITY_ROWS)
-    pictures = draw_map(layout, rows.labels, f"{method} of {len(layout):,} training rows", parameters)
+    pictures = draw_map(layout, rows.labels, f"{method} of {len(layout):,} training rows", parameters, today())
     return dg.MaterializeResult(
         value=projection.to_table(),
         metadata={
@@ -264,6 +264,7 @@ def _changes_picture(
         f"What changed: {method} of {len(refresh.placed):,} training rows",
         f"known rows moved by {np.median(moved):.1f} % of the map (median), 1 % of them by more than "
         f"{np.percentile(moved, 99):.1f} %",
+        today(),
     )
     metadata = map_metadata(f"{asset}_changes", pictures, data_root)
     return {"changes_map": metadata["map"], "changes_full_picture": metadata["full_picture"]}
