@@ -113,10 +113,8 @@ def beside_small(centers: np.ndarray, sizes: np.ndarray, heights: np.ndarray) ->
     return centers + np.column_stack([np.zeros(len(centers)), above])
 
 
-def place_boxes(
-    centers: np.ndarray, sizes: np.ndarray, frame_size: np.ndarray, taken: np.ndarray, taken_size: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Move boxes by as little as it takes that none covers another, or a place that is taken.
+def place_boxes(centers: np.ndarray, sizes: np.ndarray, frame_size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Move boxes by as little as it takes that none covers another.
 
     One after another goes to the nearest free place of those at which it touches others. A box without room is
     left where it was, and counts for none that follows.
@@ -127,8 +125,6 @@ def place_boxes(
         float (n, 2): x and y of each box.
     frame_size
         Width and height of the area from (0, 0) that holds all boxes.
-    taken
-        float (m, 2): centres of squares of width `taken_size` that no box may cover.
 
     Returns
     -------
@@ -140,7 +136,7 @@ def place_boxes(
     low, high = sizes / 2, frame_size - sizes / 2
     places = centers.astype(float)
     has_room = np.all(high >= low, axis=1)
-    others, other_sizes = taken, np.full((len(taken), 2), taken_size)
+    others, other_sizes = np.empty((0, 2)), np.empty((0, 2))
     for i in np.flatnonzero(has_room):
         wanted = np.clip(centers[i], low[i], high[i])
         gaps = (other_sizes + sizes[i]) / 2

@@ -36,7 +36,7 @@ SMALLER = 0.92  # from one try to the next
 NAME_GAP = 0.3  # of a letter's size, between names
 CASING, LINE = 0.17, 0.09  # of a letter's size: the rim of a name, the width of a line to a region
 POINTS_ABOVE = 3  # by matplotlib's order: rings
-NAMES_ABOVE = 6  # the rings, too: without room for its name, a class would have none
+NAMES_ABOVE = 6  # the rings, too: they may be anywhere, and a class would have no room for its name
 FAR = 0.5  # heights of a name: farther from its region a line ties it there, and a further name is left out
 RING_MARKS = (("○", "o", 7.0), ("◇", "D", 5.5))  # of the first and of the second kind: sign, mark, points
 RING_WIDTH, RING_CASING = 1.1, 1.0  # typographic points
@@ -70,14 +70,13 @@ def draw_map(
     places = coordinates if coordinates.shape[1] == 2 else _in_perspective(coordinates)
     names, classes = np.unique(labels, return_inverse=True)
     regions = find_regions(places, classes)
-    ringed = np.unique(np.concatenate([np.empty(0, int), *rings.values()]))
 
     def paint(canvas: Canvas) -> None:
         colors = class_colors(len(names), canvas.theme)
         fit_frame(canvas, places)
         show_points(canvas, places, colors[classes])
         _ring(canvas, places, colors[classes], rings)
-        _name_classes(canvas, regions, names, colors, places[ringed])
+        _name_classes(canvas, regions, names, colors)
 
     return paint_all(paint, title, subtitle, made_on)
 
@@ -112,10 +111,8 @@ def _ring(canvas: Canvas, places: np.ndarray, colors: np.ndarray, rings: Mapping
     write_key(canvas, key)
 
 
-def _name_classes(
-    canvas: Canvas, regions: Regions, names: np.ndarray, colors: np.ndarray, ringed: np.ndarray
-) -> None:
-    """Write each class's name on its dense regions, in its own colour cased with the background, on no ring."""
+def _name_classes(canvas: Canvas, regions: Regions, names: np.ndarray, colors: np.ndarray) -> None:
+    """Write each class's name on its dense regions, in its own colour cased with the background."""
     size = np.array(canvas.frame_size)
     centers = in_frame(canvas, regions.places) * size
     depths = in_frame(canvas, regions.places + [0, 1] * regions.heights[:, None])[:, 1] * size[1] - centers[:, 1]
@@ -123,11 +120,9 @@ def _name_classes(
     extents = [text.get_window_extent() for text in texts]
     boxes = np.array([[box.width, box.height] for box in extents]) + NAME_GAP * canvas.paper.name_size
     share = min(1, (NAMES_AT_FULL_SIZE / len(names)) ** 0.5)
-    taken = in_frame(canvas, ringed) * size
-    ring_width = RING_MARKS[0][2] * canvas.scale**0.5 * canvas.paper.dpi / POINTS_PER_INCH
     while True:
         wanted = beside_small(centers, share * boxes, depths)
-        places, has_room = place_boxes(wanted, share * boxes, size, taken, ring_width)
+        places, has_room = place_boxes(wanted, share * boxes, size)
         if has_room[: len(names)].all() or share * SMALLER < LEAST_LETTERS:
             break
         share *= SMALLER
