@@ -10,6 +10,7 @@ from text_classification_viz.core.plots import draw_map
 from text_classification_viz.storage.data_root import DataRoot
 
 RINGED = ("mislabelled", "contested")
+MOST_RINGED = 100  # of each kind, those to look at first: more would hide the map
 
 
 @dg.asset(
@@ -20,21 +21,25 @@ RINGED = ("mislabelled", "contested")
     **COMMON,
 )
 def suspect_map(data_root: DataRoot, umap_projection: pa.Table, outlier_report: pa.Table) -> dg.MaterializeResult:
-    """Draw the map with the open suspects ringed."""
-    row = pc.index_in(umap_projection["id"], outlier_report["id"]).combine_chunks()
-    kinds = outlier_report["kind"].take(row).to_numpy(zero_copy_only=False)
-    rings = {kind: np.flatnonzero(kinds == kind) for kind in RINGED}
+    """Draw the map with the suspects ringed that are to be looked at first."""
+    rings, counts = {}, {}
+    for kind in RINGED:
+        ids = outlier_report.filter(pc.equal(outlier_report["kind"], kind)).sort_by("rank")["id"]
+        rows = pc.index_in(ids, umap_projection["id"]).drop_null().to_numpy()
+        first = rows[:MOST_RINGED]
+        rings[f"{kind}, {'all' if len(first) == len(rows) else 'the first'} {len(first):,}"] = first
+        counts[f"rows_{kind}"] = len(rows)
     pictures = draw_map(
         np.column_stack([umap_projection[axis].to_numpy() for axis in umap_projection.column_names[2:]]),
         labels_of(umap_projection),
         f"Labels in question among {umap_projection.num_rows:,} training rows",
-        "UMAP, coloured by the label given",
+        "UMAP, coloured by the label given; ringed are those to look at first",
         today(),
-        {f"{len(rows):,} {kind}": rows for kind, rows in rings.items()},
+        rings,
     )
     return dg.MaterializeResult(
         metadata={
-            **{f"rows_{kind}": len(rows) for kind, rows in rings.items()},
+            **counts,
             **map_metadata("suspect_map", pictures, data_root),
         }
     )

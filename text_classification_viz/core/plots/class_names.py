@@ -102,8 +102,10 @@ def find_regions(coordinates: np.ndarray, classes: np.ndarray) -> Regions:
 
 def core_bounds(coordinates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lower left and upper right of a map (n, 2), but for stray points."""
-    low, high = np.percentile(coordinates, [STRAY_PERCENT, 100 - STRAY_PERCENT], axis=0)
-    return low, np.maximum(high, low + SMALLEST_SIDE)
+    points = np.asarray(coordinates, float)  # float32 would round the growth of a map of one place away
+    low, high = np.percentile(points, [STRAY_PERCENT, 100 - STRAY_PERCENT], axis=0)
+    growth = np.maximum(SMALLEST_SIDE - (high - low), 0) / 2
+    return low - growth, high + growth
 
 
 def beside_small(centers: np.ndarray, sizes: np.ndarray, heights: np.ndarray) -> np.ndarray:

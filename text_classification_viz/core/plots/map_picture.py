@@ -117,18 +117,16 @@ def _name_classes(canvas: Canvas, regions: Regions, names: np.ndarray, colors: n
     centers = in_frame(canvas, regions.places) * size
     depths = in_frame(canvas, regions.places + [0, 1] * regions.heights[:, None])[:, 1] * size[1] - centers[:, 1]
     texts = [_name(canvas, short(names[code]), colors[code]) for code in regions.codes]
-    extents = [text.get_window_extent() for text in texts]
-    boxes = np.array([[box.width, box.height] for box in extents]) + NAME_GAP * canvas.paper.name_size
     share = min(1, (NAMES_AT_FULL_SIZE / len(names)) ** 0.5)
     while True:
-        wanted = beside_small(centers, share * boxes, depths)
-        places, has_room = place_boxes(wanted, share * boxes, size)
+        font_size = share * canvas.paper.name_size
+        boxes = np.array([_extent(text, font_size) for text in texts]) + NAME_GAP * font_size
+        places, has_room = place_boxes(beside_small(centers, boxes, depths), boxes, size)
         if has_room[: len(names)].all() or share * SMALLER < LEAST_LETTERS:
             break
         share *= SMALLER
-    away = (np.abs(places - centers) - share * boxes / 2).max(axis=1) - depths  # from the name's box to its region
-    is_far = away > FAR * share * boxes[:, 1]
-    font_size = share * canvas.paper.name_size
+    away = (np.abs(places - centers) - boxes / 2).max(axis=1) - depths  # from the name's box to its region
+    is_far = away > FAR * boxes[:, 1]
     for number in range(len(texts)):
         text = texts[number]
         if not has_room[number] or (regions.is_further[number] and is_far[number]):
@@ -156,6 +154,13 @@ def _name(canvas: Canvas, name: str, color: np.ndarray) -> "Text":
         "zorder": NAMES_ABOVE,
     }
     return canvas.axes.text(0, 0, name, transform=canvas.axes.transAxes, ha="center", va="center", **look)
+
+
+def _extent(text: "Text", font_size: float) -> tuple[float, float]:
+    """Width and height of a name in pixels, which do not grow in proportion to its letters."""
+    text.set_fontsize(font_size)
+    box = text.get_window_extent()
+    return box.width, box.height
 
 
 def _in_perspective(coordinates: np.ndarray) -> np.ndarray:
