@@ -67,9 +67,9 @@ def draw_changes(
         x, y = after[~is_known].T
         axes.scatter(x, y, s=area, color=new, linewidths=0, zorder=POINTS_ABOVE)
         key = {
-            f"●  {int((~is_known).sum()):,} new": new,
-            f"×  {len(gone):,} gone": rgb(theme.ink),
-            f"→  the {len(farthest):,} that moved farthest": moved,
+            f"● {int((~is_known).sum()):,} new": new,
+            f"× {len(gone):,} gone": rgb(theme.ink),
+            f"→ the {len(farthest):,} that moved farthest": moved,
         }
         write_key(canvas, key)
 

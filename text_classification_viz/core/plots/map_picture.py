@@ -107,7 +107,7 @@ def _ring(canvas: Canvas, places: np.ndarray, colors: np.ndarray, rings: Mapping
             edge: dict[str, Any] = {"facecolors": "none", "edgecolors": ring, "linewidths": width * scale}
             canvas.axes.scatter(x, y, s=(size * scale) ** 2, **edge, **look)
         canvas.axes.scatter(x, y, s=(0.5 * size * scale) ** 2, c=colors[rows], linewidths=0, **look)
-        key[f"{sign}  {words}"] = rgb(theme.ink)
+        key[f"{sign} {words}"] = rgb(theme.ink)
     write_key(canvas, key)
 
 
