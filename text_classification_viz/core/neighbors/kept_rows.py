@@ -43,7 +43,7 @@ def keep_rows(neighbors: Neighbors, kept: np.ndarray, vectors: np.ndarray) -> Ne
         np.argsort(left_out, axis=1, kind="stable"), np.minimum(np.arange(k), np.maximum(n_left - 1, 0)), axis=1
     )
     rows, similarities = (np.take_along_axis(lists, places, axis=1) for lists in (rows, similarities))
-    emptied = np.flatnonzero(n_left[:, 0] == 0)
-    if len(emptied):
-        rows[emptied], similarities[emptied] = search_brute_force(vectors, emptied, k, logging.getLogger(__name__))
+    too_few = np.flatnonzero(n_left[:, 0] < min(k, max(FEWEST_LEFT, k / 2)))
+    if len(too_few):
+        rows[too_few], similarities[too_few] = search_brute_force(vectors, too_few, k, logging.getLogger(__name__))
     return Neighbors(rows, similarities)
