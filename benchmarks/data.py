@@ -190,6 +190,12 @@ def _opened(package: tarfile.TarFile, name: str) -> IO[bytes]:
     return file
 
 
+def joined_texts(data: TrainingData) -> list[str]:
+    """Headline and description of each row, one after the other."""
+    fields = data.table["headline"].to_pylist(), data.table["short_description"].to_pylist()
+    return [f"{headline or ''} {description or ''}".strip() for headline, description in zip(*fields, strict=True)]
+
+
 def embedded(texts: list[str], folder: Path) -> np.ndarray:
     return cached_vectors(
         texts, model=MODEL, folder=folder, compute=lambda texts: embed(texts, log=_LOG), log=_LOG

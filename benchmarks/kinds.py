@@ -18,7 +18,7 @@ from itertools import combinations
 
 import numpy as np
 
-from benchmarks.data import CACHE, UnavailableError, embedded, labels_of, news, newsgroups
+from benchmarks.data import CACHE, UnavailableError, embedded, joined_texts, labels_of, news, newsgroups
 from benchmarks.report import print_environment, print_table
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors
 from text_classification_viz.core.outliers.atypical import atypicality, nearest_similarity
@@ -163,11 +163,6 @@ def near_duplicates(pairs: Sequence[tuple[str, str]], vectors: np.ndarray, min_s
         min_similarity,
     )
     return found.representatives[1::2] == rows[::2]
-
-
-def joined_texts(data: TrainingData) -> list[str]:
-    fields = data.table["headline"].to_pylist(), data.table["short_description"].to_pylist()
-    return [f"{headline or ''} {description or ''}".strip() for headline, description in zip(*fields, strict=True)]
 
 
 def boilerplate(texts: list[str], n: int, rng: random.Random) -> list[str]:

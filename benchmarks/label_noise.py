@@ -6,7 +6,7 @@ what any method of finding them computes.
 
 import numpy as np
 
-from benchmarks.label_peers import out_of_sample_probabilities
+from benchmarks.recipe import out_of_sample_probabilities
 
 # Inverse strength of the penalty on the classifier of words. At 1, scikit-learn's own, it gives the right class a
 # third to a half where it is right in three quarters of the cases or more, and its noise would be almost uniform.

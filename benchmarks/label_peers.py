@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.recipe import out_of_sample_probabilities
 from text_classification_viz.core.neighbors import Neighbors
 from text_classification_viz.core.outliers import outlier_report
 
 VOTERS = 50
-FOLDS = 5
 SCORES = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
 
 
@@ -133,16 +133,3 @@ def vote(rows: LabelledRows) -> LabelIssues:
     suggested = votes.argmax(axis=1)
     suspicion = 1 - votes[np.arange(len(votes)), rows.labels]
     return LabelIssues(suspicion, suggested != rows.labels, suggested, time.process_time() - start)
-
-
-def out_of_sample_probabilities(features: Any, labels: np.ndarray, *, inverse_penalty: float = 1.0) -> np.ndarray:
-    """Class probabilities (n, K) of each row by a logistic regression fitted to the other folds."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
-    from threadpoolctl import threadpool_limits
-
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    model = LogisticRegression(C=inverse_penalty, max_iter=1_000)
-    # Two threads of BLAS get in each other's way here: fourteen times the CPU seconds on two cores.
-    with threadpool_limits(limits=1):
-        return cross_val_predict(model, features, labels, cv=folds, method="predict_proba")

@@ -16,7 +16,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.data import UnavailableError, labels_of, news, newsgroups
+from benchmarks.data import UnavailableError, joined_texts, labels_of, news, newsgroups
 from benchmarks.label_noise import confusable, instance_dependent, nearest_classes, text_probabilities, uniform
 from benchmarks.label_peers import LabelIssues, LabelledRows, label_issues
 from benchmarks.report import print_environment, print_table
@@ -96,10 +96,8 @@ def compare(name: str, data: TrainingData, seeds: range) -> None:
 
 def noises(data: TrainingData, labels: np.ndarray, n_classes: int) -> dict[str, Noise]:
     """The kinds of noise by name, with what each has to know of the data."""
-    fields = data.table["headline"].to_pylist(), data.table["short_description"].to_pylist()
-    texts = [f"{headline or ''} {description or ''}" for headline, description in zip(*fields, strict=True)]
     targets = nearest_classes(data.vectors, labels, n_classes)
-    probabilities = text_probabilities(texts, labels)
+    probabilities = text_probabilities(joined_texts(data), labels)
     return {
         "uniform": lambda *draw: uniform(*draw, n_classes=n_classes),
         "confusable": lambda *draw: confusable(*draw, targets=targets),

@@ -11,6 +11,7 @@ where a choice was open the faster one for the recipe was taken.
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,17 +78,22 @@ def tsne_map(vectors: np.ndarray, seed: int | None = None) -> np.ndarray:
 def find_label_issues(vectors: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Rows that cleanlab finds mislabelled, worst first."""
     from cleanlab.filter import find_label_issues as find
+
+    codes = np.unique(labels, return_inverse=True)[1]
+    return find(codes, out_of_sample_probabilities(vectors, codes), return_indices_ranked_by="self_confidence")
+
+
+def out_of_sample_probabilities(features: Any, labels: np.ndarray, *, inverse_penalty: float = 1.0) -> np.ndarray:
+    """Class probabilities (n, K) of each row by a logistic regression fitted to the other folds."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
     from threadpoolctl import threadpool_limits
 
-    codes = np.unique(labels, return_inverse=True)[1]
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    model = LogisticRegression(C=inverse_penalty, max_iter=1_000)
     # Two threads of BLAS get in each other's way here: fourteen times the CPU seconds on two cores.
     with threadpool_limits(limits=1):
-        model = LogisticRegression(max_iter=1_000)
-        probabilities = cross_val_predict(model, vectors, codes, cv=folds, method="predict_proba")
-    return find(codes, probabilities, return_indices_ranked_by="self_confidence")
+        return cross_val_predict(model, features, labels, cv=folds, method="predict_proba")
 
 
 def save_map(path: Path, layout: np.ndarray, labels: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +22,13 @@ COMMON: dict[str, Any] = {"group_name": "visualization", "owners": ["team:text-c
 def labels_of(table: pa.Table) -> np.ndarray:
     """(n,) array of str: the column `class_label`."""
     return table["class_label"].to_numpy(zero_copy_only=False).astype(str)
+
+
+def config_of(projection: pa.Table) -> tuple[dict[str, Any], str]:
+    """The settings that a published map was made with, and whether labels went in, in words."""
+    config = json.loads(projection.schema.metadata[b"config"])
+    supervised = config.get("target_weight") or config.get("supervision")
+    return config, "supervised by label" if supervised else "unsupervised"
 
 
 def today() -> str:

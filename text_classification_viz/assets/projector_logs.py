@@ -1,6 +1,5 @@
 """`projector_logs`: a TensorBoard run with our maps and the figures of all runs, and a page that opens on one."""
 
-import json
 import shlex
 from datetime import UTC, datetime
 
@@ -10,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from text_classification_viz.assets.common import COMMON
+from text_classification_viz.assets.common import COMMON, config_of
 from text_classification_viz.assets.projections import ROWS, Rows
 from text_classification_viz.core.projector import Layout, write_run
 from text_classification_viz.core.projector_history import write_history
@@ -111,10 +110,8 @@ def _layout_of(name: str, projection: pa.Table, ids: pa.ChunkedArray) -> Layout 
     if rows.null_count:
         return None
     axes = [projection[axis].to_numpy() for axis in projection.column_names if axis in ("x", "y", "z")]
-    config = json.loads(projection.schema.metadata[b"config"])
-    supervised = config.get("target_weight") or config.get("supervision")
-    label = f"{name} {len(axes)}D, {'supervised by label' if supervised else 'unsupervised'}"
-    return Layout(label, np.column_stack(axes)[rows.to_numpy()])
+    _, supervision = config_of(projection)
+    return Layout(f"{name} {len(axes)}D, {supervision}", np.column_stack(axes)[rows.to_numpy()])
 
 
 def _metadata_of(table: pa.Table, outlier_report: pa.Table) -> pa.Table:

@@ -7,9 +7,9 @@ import pyarrow.compute as pc
 
 from text_classification_viz.assets.common import COMMON, labels_of, map_metadata, today
 from text_classification_viz.core.plots import draw_map
+from text_classification_viz.core.tables import SUSPECTS
 from text_classification_viz.storage.data_root import DataRoot
 
-RINGED = ("mislabelled", "contested")
 MOST_RINGED = 100  # of each kind, those to look at first: more would hide the map
 
 
@@ -23,7 +23,7 @@ MOST_RINGED = 100  # of each kind, those to look at first: more would hide the m
 def suspect_map(data_root: DataRoot, umap_projection: pa.Table, outlier_report: pa.Table) -> dg.MaterializeResult:
     """Draw the map with the suspects ringed that are to be looked at first."""
     rings, counts = {}, {}
-    for kind in RINGED:
+    for kind in SUSPECTS:
         ids = outlier_report.filter(pc.equal(outlier_report["kind"], kind)).sort_by("rank")["id"]
         rows = pc.index_in(ids, umap_projection["id"]).drop_null().to_numpy()
         first = rows[:MOST_RINGED]

@@ -1,12 +1,10 @@
 """`triage_page`: the page on which people look through suspects and decide."""
 
-import json
-
 import dagster as dg
 import pyarrow as pa
 from pydantic import Field
 
-from text_classification_viz.assets.common import COMMON
+from text_classification_viz.assets.common import COMMON, config_of
 from text_classification_viz.core import pages
 from text_classification_viz.core.pages import PageMap
 from text_classification_viz.storage.data_root import DataRoot
@@ -66,7 +64,6 @@ def triage_page(
 
 def _parameters(projection: pa.Table) -> str:
     """How a map was made, in words."""
-    config = json.loads(projection.schema.metadata[b"config"])
-    supervised = config.get("target_weight") or config.get("supervision")
+    config, supervision = config_of(projection)
     told = [f"{name} {value}" for name, value in config.items() if name not in UNTOLD and value is not None]
-    return ", ".join(["supervised by label" if supervised else "unsupervised", *told])
+    return ", ".join([supervision, *told])

@@ -1,13 +1,13 @@
 """The picture of `class_overlap`: two heat maps of classes by classes."""
 
 import io
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from text_classification_viz.core.class_overlap import ClassOverlap
 from text_classification_viz.core.plots import MapPictures, short, with_palette
+from text_classification_viz.core.plots.canvas import missing_letters_as_boxes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,8 +36,7 @@ def _render(overlap: ClassOverlap, dpi: int) -> bytes:
     noise.set_title("Labels given, by the noise model, %")
     noise.set(ylabel="class that is meant", xlabel="label that is given")
     png = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # it is drawn as a box
+    with missing_letters_as_boxes():
         figure.savefig(png, format="png", metadata={"Software": None})
     return png.getvalue()
 

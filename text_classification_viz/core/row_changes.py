@@ -11,9 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from text_classification_viz.core.stability import displacements
-from text_classification_viz.core.tables import ROW_CHANGES
+from text_classification_viz.core.tables import ROW_CHANGES, SUSPECTS
 
-SUSPECTS = ("mislabelled", "contested")
 CHANGES = ("new", "gone", "relabelled", "moved", "newly suspected", "no longer suspected")
 MOVED_FROM = 1.0  # percent of the map's diameter: less is not seen
 

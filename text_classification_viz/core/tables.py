@@ -27,7 +27,8 @@ OUTLIER_KINDS = (
     "none",
 )
 
-QUESTIONS_THE_LABEL = ("mislabelled", "contested", "ambiguous")  # of the kinds
+SUSPECTS = ("mislabelled", "contested")  # the kinds whose label is likely another
+QUESTIONS_THE_LABEL = (*SUSPECTS, "ambiguous")
 
 EVIDENCE_NEIGHBORS = 5
 

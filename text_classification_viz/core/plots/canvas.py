@@ -113,7 +113,7 @@ def paint_all(paint: Callable[[Canvas], None], title: str, subtitle: str, made_o
         return canvas.figure
 
     # "path": letters look alike wherever the file is opened; the salt: the same ids in it on every run
-    with rc_context({"svg.fonttype": "path", "svg.hashsalt": "map"}), _missing_letters_as_boxes():
+    with rc_context({"svg.fonttype": "path", "svg.hashsalt": "map"}), missing_letters_as_boxes():
         return MapPictures(
             full=_png(painted(FULL, LIGHT)),
             thumbnail=with_palette(_png(painted(THUMBNAIL, LIGHT))),
@@ -225,7 +225,8 @@ def plain(text: str) -> str:
 
 
 @contextmanager
-def _missing_letters_as_boxes() -> Iterator[None]:
+def missing_letters_as_boxes() -> Iterator[None]:
+    """Draw letters that the font lacks without a warning for each."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
