@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DATA_ROOT ?= $(CURDIR)/data
 export DAGSTER_HOME ?= $(DATA_ROOT)/dagster_home
 
-.PHONY: help install demo ui tensorboard test bench
+.PHONY: help install demo ui tensorboard test soak bench
 
 help:
 	@echo "make demo         install, then make maps and the outlier report of public text"
@@ -12,6 +12,7 @@ help:
 	@echo "make tensorboard  open the projector runs, on http://127.0.0.1:6006"
 	@echo "make test         install, then all checks"
 	@echo "make install      only install into .venv"
+	@echo "make soak         the tests of trust in their long form: hours"
 	@echo "make bench        the benchmarks"
 
 install: .venv/installed
@@ -59,6 +60,9 @@ test: install
 	$(BIN)/oxlint --deny-warnings text_classification_viz
 	$(BIN)/dg check defs
 	$(BIN)/pytest
+
+soak: install
+	$(BIN)/pytest --soak -m soak
 
 bench: install
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'

@@ -1,0 +1,38 @@
+"""The two sizes in which the tests of trust run: in `make test` briefly, in `make soak` for as long as it takes.
+
+Belongs here: how a test learns its size, and where it says what it saw. SECURITY.md quotes the figures.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+_FIGURES = pytest.StashKey[list[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="the tests marked soak in their long form, for hours")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "soak: tries something many times, and far more often with --soak")
+    config.stash[_FIGURES] = []
+
+
+@pytest.fixture
+def trials(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """Give how often to try: `trials(short, long)`."""
+    return lambda short, long: long if request.config.getoption("--soak") else short
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Take a figure that was seen, to be printed after all tests."""
+    return request.config.stash[_FIGURES].append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.stash[_FIGURES]:
+        terminalreporter.section("figures")
+        for figure in config.stash[_FIGURES]:
+            terminalreporter.line(figure)
