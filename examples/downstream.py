@@ -32,7 +32,7 @@ def class_positions(umap_projection: pd.DataFrame) -> dg.MaterializeResult[pd.Da
 defs = dg.Definitions(
     assets=[umap_projection, class_positions],
     resources={
-        "results": ResultsIOManager(folder=str(DATA_ROOT / "visualization")),
+        "results": ResultsIOManager(DATA_ROOT / "visualization"),
         "io_manager": dg.FilesystemIOManager(base_dir=str(DATA_ROOT / "consumer")),
     },
 )

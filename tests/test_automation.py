@@ -23,9 +23,7 @@ def storage(tmp_path: Path) -> Path:
 
 def tick(storage: Path, cursor: str | None) -> tuple[list[dg.RunRequest | dg.SkipReason], str | None]:
     """One evaluation of the sensor: what it yields, and the cursor that it leaves."""
-    context = dg.build_sensor_context(
-        cursor=cursor, resources={"upstream_io_manager": UpstreamIOManager(storage=str(storage))}
-    )
+    context = dg.build_sensor_context(cursor=cursor, resources={"upstream_io_manager": UpstreamIOManager(storage)})
     return list(upstream_sensor(context)), context.cursor
 
 
@@ -83,7 +81,7 @@ def test_reviews_start_a_run_when_a_file_is_new_changed_or_gone_and_not_otherwis
     reviews = tmp_path / "reviews"
 
     def starts_run(cursor: str | None) -> tuple[bool, str | None]:
-        context = dg.build_sensor_context(cursor=cursor, resources={"data_root": DataRoot(path=str(tmp_path))})
+        context = dg.build_sensor_context(cursor=cursor, resources={"data_root": DataRoot(tmp_path)})
         (outcome,) = reviews_sensor(context)
         return isinstance(outcome, dg.RunRequest), context.cursor
 

@@ -27,7 +27,7 @@ def umap_projection() -> pa.Table:
 
 def test_consumer_in_another_location_materializes_from_our_published_table(tmp_path):
     folder = tmp_path / "visualization"
-    dg.materialize([umap_projection], resources={"io_manager": ResultsIOManager(folder=str(folder))})
+    dg.materialize([umap_projection], resources={"io_manager": ResultsIOManager(folder)})
     code = (
         "import importlib.util, sys\n"
         "spec = importlib.util.spec_from_file_location('downstream', 'examples/downstream.py')\n"

@@ -18,6 +18,7 @@ from genuine_pickles import fitted_encoder, label_transform
 from sklearn.preprocessing import LabelEncoder
 from synthetic import make_training_set
 
+from text_classification_viz.assets import training_data
 from text_classification_viz.definitions import build_definitions
 from text_classification_viz.storage import stable_read, train_set_file, upstream_files
 
@@ -201,6 +202,17 @@ def test_11_changed_while_read(finished, storage, monkeypatch):
     monkeypatch.setattr(train_set_file, "parse_pickle", parse_while_it_changes)
     monkeypatch.setitem(upstream_files.read_train_set.__kwdefaults__, "retry_for_s", 0.3)
     assert_refused(finished, "train_set", "went on changing")
+
+
+def test_upstream_replaced_before_all_files_were_read_is_no_mixture(finished, storage, monkeypatch):
+    """The old rows would fit the vectors that are read next, in number and, but for one row, in their texts."""
+
+    def check_after_upstream_has_moved_on(sources):
+        write(storage, "train_set", rows_with(7, headline="another text"))
+        upstream_files.check_unchanged(sources)
+
+    monkeypatch.setattr(training_data, "check_unchanged", check_after_upstream_has_moved_on)
+    assert_refused(finished, "train_set", "written meanwhile", "run this again")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from text_classification_viz.core.errors import InputError
 from text_classification_viz.storage import publishing
 from text_classification_viz.storage.publishing import (
     STAGING,
@@ -129,7 +130,7 @@ def test_disk_that_fails_to_flush_leaves_the_old_file(path, monkeypatch, code):
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(publishing.os, "fsync", fail)
-    with pytest.raises(OSError, match=os.strerror(code)):
+    with pytest.raises(InputError, match=os.strerror(code)):
         publish(path)
     assert path.read_bytes() == OLD
     assert names(path.parent) == [path.name]
@@ -140,7 +141,7 @@ def test_write_that_the_system_refuses_leaves_the_old_file(path, size):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limits[1]))
     try:
-        with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+        with pytest.raises(InputError, match=os.strerror(errno.EFBIG)):
             publish(path, b"x" * size)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -153,7 +154,7 @@ def test_rename_that_fails_leaves_the_old_file(path, monkeypatch):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(publishing.Path, "replace", fail)
-    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+    with pytest.raises(InputError, match=os.strerror(errno.EIO)):
         publish(path)
     assert path.read_bytes() == OLD
     assert names(path.parent) == [path.name]
@@ -170,7 +171,7 @@ def test_folder_that_fails_to_flush_is_told_and_leaves_the_new_file_whole(path, 
         flush(descriptor)
 
     monkeypatch.setattr(publishing.os, "fsync", fail_the_second_time)
-    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+    with pytest.raises(InputError, match=os.strerror(errno.EIO)):
         publish(path)
     assert path.read_bytes() == NEW
     assert names(path.parent) == [path.name]
@@ -195,7 +196,7 @@ def test_bytes_are_flushed_before_the_rename_and_the_folder_after_it(path, monke
     assert steps == ["flush file", "rename", "flush folder"]
 
 
-def test_killed_writers_leave_a_whole_file_and_the_next_one_cleans_up(tmp_path, monkeypatch):
+def test_killed_writers_leave_a_whole_file_and_the_next_one_cleans_up(tmp_path):
     path, rng = tmp_path / "table.parquet", random.Random(0)
     for _ in range(KILLS):
         kill_in_the_middle(FILE_WRITER, path, rng=rng)
@@ -206,15 +207,11 @@ def test_killed_writers_leave_a_whole_file_and_the_next_one_cleans_up(tmp_path, 
     print(f"\n{strays} of {KILLS} kills left a temporary file")
     assert strays > 0  # some of the kills came in the middle of a write
     publish(path)
-    assert len(names(tmp_path)) == strays + 1  # too young: their writers could be about to lock them
-    monkeypatch.setattr(publishing, "ABANDONED_SECONDS", 0)
-    publish(path)
     assert names(tmp_path) == [path.name]
     assert path.read_bytes() == NEW
 
 
-def test_file_of_a_living_writer_is_not_removed(path, monkeypatch):
-    monkeypatch.setattr(publishing, "ABANDONED_SECONDS", -1)
+def test_file_of_a_living_writer_is_not_removed(path):
     with published_file(path) as slow:
         slow.write(b"slow")
         publish(path)
@@ -224,8 +221,7 @@ def test_file_of_a_living_writer_is_not_removed(path, monkeypatch):
     assert names(path.parent) == [path.name]
 
 
-def test_file_of_a_writer_that_lives_in_another_process_is_not_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(publishing, "ABANDONED_SECONDS", -1)
+def test_file_of_a_writer_that_lives_in_another_process_is_not_removed(tmp_path):
     path = tmp_path / "table.parquet"
     program = FILE_WRITER.replace("time.sleep(0.001)", "print('writing', flush=True); sys.stdin.readline()")
     command = [sys.executable, "-c", program, str(path)]
@@ -238,8 +234,7 @@ def test_file_of_a_writer_that_lives_in_another_process_is_not_removed(tmp_path,
     assert names(tmp_path) == [path.name]
 
 
-def test_files_of_others_are_not_removed(path, monkeypatch):
-    monkeypatch.setattr(publishing, "ABANDONED_SECONDS", -1)
+def test_files_of_others_are_not_removed(path):
     others = ["notes.tmp", f".{path.name}.swp", ".other.parquet.0.tmp", f"{path.name}.0.tmp"]
     for name in others:
         (path.parent / name).touch()
@@ -298,7 +293,7 @@ def test_disk_that_fails_to_flush_leaves_no_folder(tmp_path, monkeypatch, code):
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(publishing.os, "fsync", fail)
-    with pytest.raises(OSError, match=os.strerror(code)), published_folder(tmp_path / "runs" / "run") as folder:
+    with pytest.raises(InputError, match=os.strerror(code)), published_folder(tmp_path / "runs" / "run") as folder:
         (folder / "file").write_bytes(NEW)
     assert names(tmp_path / "runs") == []
     assert names(tmp_path / STAGING) == []
@@ -320,7 +315,7 @@ def test_folder_that_exists_is_an_error_and_stays(tmp_path, content):
 
 def test_folder_that_appears_meanwhile_is_an_error_and_stays(tmp_path):
     path = tmp_path / "runs" / "run"
-    with pytest.raises(OSError, match="run"), published_folder(path) as folder:
+    with pytest.raises(InputError, match="run"), published_folder(path) as folder:
         (folder / "file").write_bytes(NEW)
         path.mkdir()
         (path / "file").write_bytes(OLD)
@@ -328,7 +323,7 @@ def test_folder_that_appears_meanwhile_is_an_error_and_stays(tmp_path):
     assert names(tmp_path / STAGING) == []
 
 
-def test_killed_writers_leave_whole_folders_and_the_next_one_cleans_up(tmp_path, monkeypatch):
+def test_killed_writers_leave_whole_folders_and_the_next_one_cleans_up(tmp_path):
     runs, rng = tmp_path / "runs", random.Random(1)
     for kill in range(KILLS // 3):
         kill_in_the_middle(FOLDER_WRITER, runs, kill, rng=rng)
@@ -339,14 +334,12 @@ def test_killed_writers_leave_whole_folders_and_the_next_one_cleans_up(tmp_path,
     strays = len(names(tmp_path / STAGING))
     print(f"\n{strays} of {KILLS // 3} kills left a temporary folder")
     assert strays > 0
-    monkeypatch.setattr(publishing, "ABANDONED_SECONDS", 0)
     with published_folder(runs / "last"):
         pass
     assert names(tmp_path / STAGING) == []
 
 
-def test_folder_of_a_living_writer_is_not_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(publishing, "ABANDONED_SECONDS", -1)
+def test_folder_of_a_living_writer_is_not_removed(tmp_path):
     with published_folder(tmp_path / "runs" / "slow") as slow:
         (slow / "file").write_bytes(OLD)
         with published_folder(tmp_path / "runs" / "fast") as fast:

@@ -62,10 +62,10 @@ class Loop:
         def given_report() -> pa.Table:
             return report
 
-        root = DataRoot(path=str(self.data_root))
+        root = DataRoot(self.data_root)
         return dg.materialize(
             [train_df, given_report, reviewed_labels, corrected_train_df, label_studio_tasks],
-            resources={"data_root": root, "io_manager": ResultsIOManager(folder=str(root.tables))},
+            resources={"data_root": root, "io_manager": ResultsIOManager(root.tables)},
             run_config={"ops": {"label_studio_tasks": {"config": config}}} if config else None,
             raise_on_error=raise_on_error,
         )

@@ -278,7 +278,7 @@ class TestAsset:
 
         result = dg.materialize(
             [*map(given, tables), triage_page_asset],
-            resources={"data_root": DataRoot(path=str(folder)), "io_manager": dg.mem_io_manager},
+            resources={"data_root": DataRoot(folder), "io_manager": dg.mem_io_manager},
             run_config={"ops": {"triage_page": {"config": config}}},
         )
         (event,) = result.asset_materializations_for_node("triage_page")

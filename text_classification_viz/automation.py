@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 
@@ -50,7 +49,7 @@ def upstream_sensor(
     The cursor holds the stamp (size and time of change) and the hash of each file, so that files are read
     only when their stamp has changed.
     """
-    storage = Path(upstream_io_manager.storage)
+    storage = upstream_io_manager.storage
     known = json.loads(context.cursor) if context.cursor else {}
     seen = {}
     for key in UPSTREAM_KEYS:

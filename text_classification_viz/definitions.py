@@ -33,7 +33,7 @@ def build_definitions(
     data_root: Path, upstream_storage: Path, label_transform_class: str = UPSTREAM_CLASS
 ) -> dg.Definitions:
     """Make the Definitions that read from `upstream_storage` and publish under `data_root`."""
-    root = DataRoot(path=str(data_root))
+    root = DataRoot(data_root)
     return dg.Definitions(
         assets=[
             *upstream.upstream_assets,
@@ -61,10 +61,8 @@ def build_definitions(
         executor=dg.in_process_executor,
         resources={
             "data_root": root,
-            "io_manager": ResultsIOManager(folder=str(root.tables)),
-            upstream.UPSTREAM_IO_MANAGER: UpstreamIOManager(
-                storage=str(upstream_storage), label_transform_class=label_transform_class
-            ),
+            "io_manager": ResultsIOManager(root.tables),
+            upstream.UPSTREAM_IO_MANAGER: UpstreamIOManager(upstream_storage, label_transform_class),
         },
     )
 

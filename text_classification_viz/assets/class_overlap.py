@@ -28,7 +28,7 @@ PAIRS_SHOWN = 15
 )
 @clear_failures()
 def class_overlap(
-    data_root: DataRoot,
+    data_root: dg.ResourceParam[DataRoot],
     corrected_train_df: pa.Table,
     nearest_neighbors: pa.Table,
     outlier_report: pa.Table,

@@ -122,7 +122,7 @@ class TsneConfig(dg.Config):
 def umap_projection(
     context: dg.AssetExecutionContext,
     config: UmapConfig,
-    data_root: DataRoot,
+    data_root: dg.ResourceParam[DataRoot],
     train_df: pa.Table,
     sampled_train_df: pa.Table,
     train_vectors: np.ndarray,
@@ -160,7 +160,7 @@ def umap_projection(
 def tsne_projection(
     context: dg.AssetExecutionContext,
     config: TsneConfig,
-    data_root: DataRoot,
+    data_root: dg.ResourceParam[DataRoot],
     train_df: pa.Table,
     sampled_train_df: pa.Table,
     train_vectors: np.ndarray,

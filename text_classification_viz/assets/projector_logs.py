@@ -44,7 +44,7 @@ class ProjectorConfig(dg.Config):
 def projector_logs(
     context: dg.AssetExecutionContext,
     config: ProjectorConfig,
-    data_root: DataRoot,
+    data_root: dg.ResourceParam[DataRoot],
     train_df: pa.Table,
     sampled_train_df: pa.Table,
     train_vectors: np.ndarray,

@@ -42,7 +42,7 @@ AGREE_CHECK = dg.AssetCheckSpec(
 )
 @clear_failures()
 def reviewed_labels(
-    context: dg.AssetExecutionContext, data_root: DataRoot, train_df: pa.Table
+    context: dg.AssetExecutionContext, data_root: dg.ResourceParam[DataRoot], train_df: pa.Table
 ) -> dg.MaterializeResult:
     """Read the review files and let the newest decisions stand."""
     files = review_files(data_root.reviews)
@@ -119,7 +119,7 @@ class LabelStudioConfig(dg.Config):
 )
 @clear_failures()
 def label_studio_tasks(
-    config: LabelStudioConfig, data_root: DataRoot, train_df: pa.Table, outlier_report: pa.Table
+    config: LabelStudioConfig, data_root: dg.ResourceParam[DataRoot], train_df: pa.Table, outlier_report: pa.Table
 ) -> dg.MaterializeResult:
     """Write the tasks and the labelling interface."""
     classes = sorted(train_df["class_label"].unique().to_pylist())

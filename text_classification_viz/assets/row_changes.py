@@ -21,7 +21,10 @@ from text_classification_viz.storage.results_io_manager import read_result
 )
 @clear_failures()
 def row_changes(
-    context: dg.AssetExecutionContext, data_root: DataRoot, outlier_report: pa.Table, umap_projection: pa.Table
+    context: dg.AssetExecutionContext,
+    data_root: dg.ResourceParam[DataRoot],
+    outlier_report: pa.Table,
+    umap_projection: pa.Table,
 ) -> dg.MaterializeResult[pa.Table]:
     """Compare with the last table, which holds all that it takes."""
     rows = describe_rows(outlier_report, umap_projection)

@@ -9,6 +9,7 @@ from text_classification_viz.assets.common import COMMON, labels_of, map_metadat
 from text_classification_viz.core.plots import draw_map
 from text_classification_viz.core.tables import SUSPECTS
 from text_classification_viz.storage.data_root import DataRoot
+from text_classification_viz.storage.failures import clear_failures
 
 MOST_RINGED = 100  # of each kind, those to look at first: more would hide the map
 
@@ -20,7 +21,10 @@ MOST_RINGED = 100  # of each kind, those to look at first: more would hide the m
     code_version="1",
     **COMMON,
 )
-def suspect_map(data_root: DataRoot, umap_projection: pa.Table, outlier_report: pa.Table) -> dg.MaterializeResult:
+@clear_failures()
+def suspect_map(
+    data_root: dg.ResourceParam[DataRoot], umap_projection: pa.Table, outlier_report: pa.Table
+) -> dg.MaterializeResult:
     """Draw the map with the suspects ringed that are to be looked at first."""
     rings, counts = {}, {}
     for kind in SUSPECTS:

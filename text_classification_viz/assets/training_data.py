@@ -16,6 +16,7 @@ from text_classification_viz.core.training_data import join
 from text_classification_viz.core.upstream import LabelTransform, TrainEmbeddings, TrainSet
 from text_classification_viz.storage.failures import clear_failures
 from text_classification_viz.storage.results_io_manager import UPSTREAM_SHA256
+from text_classification_viz.storage.upstream_files import check_unchanged
 
 
 class TrainingDataConfig(dg.Config):
@@ -60,7 +61,9 @@ def training_data(
     label_transform: LabelTransform,
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """Join and check the three upstream values; on any fault nothing is published."""
+    sources = (train_set.source, train_embeddings.source, label_transform.source)
     with clear_failures():
+        check_unchanged(sources)
         data = join(
             train_set,
             train_embeddings,
@@ -87,7 +90,6 @@ def training_data(
             f"found that {alignment}; materialize train_embeddings upstream again, from this train_set",
             allow_retries=False,
         )
-    sources = (train_set.source, train_embeddings.source, label_transform.source)
     hashes = {key: source.sha256 for key, source in zip(UPSTREAM_KEYS, sources, strict=True)}
     metadata = {
         UPSTREAM_SHA256: dg.MetadataValue.json(hashes),

@@ -36,7 +36,7 @@ class TriagePageConfig(dg.Config):
 @clear_failures()
 def triage_page(
     config: TriagePageConfig,
-    data_root: DataRoot,
+    data_root: dg.ResourceParam[DataRoot],
     outlier_report: pa.Table,
     umap_projection: pa.Table,
     tsne_projection: pa.Table,

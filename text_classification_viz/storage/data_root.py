@@ -1,32 +1,37 @@
 """Where results go: the folders under DATA_ROOT, and files for people beside the tables."""
 
+from dataclasses import dataclass
 from pathlib import Path
-
-import dagster as dg
-from pydantic import Field
 
 from text_classification_viz.storage.publishing import published_file
 
 
-class DataRoot(dg.ConfigurableResource):
-    """The folder of all results."""
+@dataclass(frozen=True)
+class DataRoot:
+    """The folder of all results; no setting of a run, so that whoever launches one cannot write elsewhere.
 
-    path: str = Field(description="DATA_ROOT: the folder under which all results go.")
+    Attributes
+    ----------
+    path
+        DATA_ROOT.
+    """
+
+    path: Path
 
     @property
     def tables(self) -> Path:
         """Folder of the tables, and of pictures and other files made of them."""
-        return Path(self.path) / "visualization"
+        return self.path / "visualization"
 
     @property
     def projector_runs(self) -> Path:
         """Folder of the TensorBoard runs."""
-        return Path(self.path) / "embeddings" / "train"
+        return self.path / "embeddings" / "train"
 
     @property
     def reviews(self) -> Path:
         """Folder in which people leave their decisions."""
-        return Path(self.path) / "reviews"
+        return self.path / "reviews"
 
     def publish(self, name: str, content: bytes) -> Path:
         """Publish a file beside the tables and return its path."""

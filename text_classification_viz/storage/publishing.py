@@ -9,13 +9,14 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from text_classification_viz.core.errors import InputError
+
 STAGING = ".staging"  # folders are written beside their parent, in a folder of this name, then renamed
-ABANDONED_SECONDS = 3_600.0  # an unpublished file or folder older than this, held by nobody, is left from a crash
 
 
 @contextmanager
@@ -23,22 +24,24 @@ def published_file(path: Path) -> Iterator[BinaryIO]:
     """Open a file that replaces `path` when the block ends well, and leaves it untouched otherwise.
 
     The bytes go to a temporary name in the same folder, are flushed to the disk, and take the place of
-    `path` in one rename. The writer holds a lock on the temporary file; those that no writer holds any
-    longer are removed by the next one.
+    `path` in one rename.
+
+    Raises
+    ------
+    InputError
+        The system refuses to write: a full disk, no permission, a fault of the device.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(path.parent.glob(f".{path.name}.*.tmp"))
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+    with _clear_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            _temporary(path.parent, f".{path.name}.{{}}.tmp", Path.touch) as temporary,
+            temporary.open("wb") as file,
+        ):
             yield file
             file.flush()
             os.fsync(file.fileno())
             temporary.replace(path)
         _flush(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -52,65 +55,120 @@ def published_folder(path: Path) -> Iterator[Path]:
     ------
     FileExistsError
         There is something at `path` already; it stays as it is.
+    InputError
+        The system refuses to write.
     """
     if path.exists():  # a rename would replace an empty folder without a word
         raise FileExistsError(errno.EEXIST, "expected a new folder, found one that exists", str(path))
-    staging = path.parent.parent / STAGING
-    staging.mkdir(parents=True, exist_ok=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(staging.iterdir())
-    temporary = staging / uuid.uuid4().hex
-    temporary.mkdir()
-    try:
-        with _locked(temporary):
+    with _clear_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _temporary(_staging_of(path.parent), "{}", Path.mkdir) as temporary:
             yield temporary
             for file in [*temporary.rglob("*"), temporary]:
                 _flush(file)
             temporary.rename(path)
         _flush(path.parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def remove_old_folders(parent: Path, keep_hours: float) -> list[str]:
     """Remove the folders in `parent` last written over `keep_hours` ago, but never the newest one.
 
+    Each leaves `parent` in one rename before its files go, so that nobody sees half of it.
+
     Returns
     -------
     list of str
         Names of those removed.
+
+    Raises
+    ------
+    InputError
+        The system refuses to remove one.
     """
-    by_age = sorted((folder for folder in parent.iterdir() if folder.is_dir()), key=_modified)
-    old = [folder for folder in by_age[:-1] if time.time() - _modified(folder) > keep_hours * 3_600]
-    for folder in old:
-        shutil.rmtree(folder)
+    with _clear_errors(parent):
+        by_age = sorted((_modified(folder), folder) for folder in parent.iterdir() if folder.is_dir())
+        old = [folder for modified, folder in by_age[:-1] if time.time() - modified > keep_hours * 3_600]
+        for folder in old:
+            unlisted = _staging_of(parent) / uuid.uuid4().hex
+            with suppress(FileNotFoundError):  # another run removes the same
+                folder.rename(unlisted)
+                _remove(unlisted)
     return [folder.name for folder in old]
+
+
+def _staging_of(parent: Path) -> Path:
+    staging = parent.parent / STAGING
+    staging.mkdir(parents=True, exist_ok=True)
+    return staging
+
+
+@contextmanager
+def _clear_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{path}: expected to write it, found {(error.strerror or str(error))!r}; see to the disk, the mount "
+            f"and the permissions of user {os.geteuid()}, then run this again. What was published is unharmed"
+        ) from error
+
+
+@contextmanager
+def _temporary(folder: Path, name: str, make: Callable[[Path], None]) -> Iterator[Path]:
+    """Give a new file or folder that is locked while the block runs, and removed where it fails.
+
+    What dead writers left behind under the same pattern of names goes first: it is what nobody holds a lock
+    on.
+    """
+    _remove_abandoned(folder.glob(name.format("*")))
+    descriptor = None
+    while descriptor is None:
+        temporary = folder / name.format(uuid.uuid4().hex)
+        make(temporary)
+        descriptor = _lock_new(temporary)
+    try:
+        yield temporary
+    except BaseException:
+        _remove(temporary)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _lock_new(path: Path) -> int | None:
+    """Lock what was just made; None where another writer took it for abandoned before the lock was there."""
+    with suppress(FileNotFoundError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return os.dup(descriptor)  # which goes on holding the lock
+        finally:
+            os.close(descriptor)
+    return None
+
+
+def _remove_abandoned(candidates: Iterable[Path]) -> None:
+    for path in candidates:
+        # Gone already, held by its writer, or of another user, whom it is left to.
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(path)
+            finally:
+                os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _modified(path: Path) -> float:
     return path.stat().st_mtime
-
-
-def _remove_abandoned(candidates: Iterator[Path]) -> None:
-    for path in candidates:
-        try:
-            if time.time() - _modified(path) < ABANDONED_SECONDS:
-                continue  # its writer may not have taken the lock yet
-            with _locked(path):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-        except (FileNotFoundError, BlockingIOError):
-            continue  # another writer removed it, or its own writer still holds it
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file or folder; raise BlockingIOError where another process holds it."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _flush(path: Path) -> None:

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import Field, PrivateAttr
 
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.tables import DESCRIPTIONS
@@ -23,35 +22,35 @@ UPSTREAM_SHA256 = "upstream_sha256"
 Lineage = dict[str, Any]
 
 
-class ResultsIOManager(dg.ConfigurableIOManager):
+class ResultsIOManager(dg.IOManager):
     """Arrow tables as `<asset>.parquet`, NumPy arrays as `<asset>.npy`, each published atomically.
 
     Every file carries its lineage: code version, config, and the SHA-256 of each upstream file that it came
     from, which a stage takes over from its inputs. Inputs that came from different upstream files are
     refused. In Parquet the lineage is in the file's metadata; in `.npy` it follows as a second array of JSON
     bytes, which numpy.load ignores.
+
+    Parameters
+    ----------
+    folder
+        Of the published results.
     """
 
-    folder: str = Field(description="Folder of the published results.")
-    # by (run id, step key), then by upstream key: the hash, and the input of the step that it was first seen in
-    _loaded: dict[tuple[str, str], dict[str, tuple[str, str]]] = PrivateAttr(default_factory=dict)
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        # by (run id, step key), then by upstream key: the hash, and the input that it was first seen in
+        self._loaded: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
 
     def handle_output(self, context: dg.OutputContext, obj: pa.Table | np.ndarray) -> None:
         """Publish `obj` and record row count, columns, path and lineage in the catalogue."""
-        step = context.step_context
         hashes = self._hashes(context)
         lineage: Lineage = {
             "code_version": context.asset_spec.code_version,
-            "config": step.op_config or {},
+            "config": context.step_context.op_config or {},
             UPSTREAM_SHA256: hashes,
         }
-        name = context.asset_key.to_user_string()
-        path = Path(self.folder) / f"{name}{'.parquet' if isinstance(obj, pa.Table) else '.npy'}"
-        with published_file(path) as file:
-            if isinstance(obj, pa.Table):
-                _write_parquet(obj, lineage, file)
-            else:
-                _write_npy(obj, lineage, file)
+        with clear_failures():
+            path = publish_result(self._folder, context.asset_key.to_user_string(), obj, lineage)
         metadata: dict[str, Any] = {
             "path": dg.MetadataValue.path(str(path)),
             "dagster/row_count": len(obj),
@@ -65,7 +64,7 @@ class ResultsIOManager(dg.ConfigurableIOManager):
         """Read a result: an array memory-mapped, a table as the Arrow table or DataFrame that is asked for."""
         name = context.asset_key.to_user_string()
         with clear_failures():
-            value, lineage = read_result(Path(self.folder), name)
+            value, lineage = read_result(self._folder, name)
             if context.has_input_name:  # load_asset_value, outside a step, has none
                 self._inherit(_step_of(context), name, lineage[UPSTREAM_SHA256])
         if isinstance(value, np.ndarray) or context.dagster_type.typing_type is pa.Table:
@@ -89,6 +88,23 @@ class ResultsIOManager(dg.ConfigurableIOManager):
                     f"{sha256[:12]} and {first_sha256[:12]}; materialize the older of the two again, or wait for "
                     "the run that is about to"
                 )
+
+
+def publish_result(folder: Path, name: str, value: pa.Table | np.ndarray, lineage: Lineage) -> Path:
+    """Publish a result and its lineage as one file, and return its path.
+
+    Raises
+    ------
+    InputError
+        The system refuses to write; what was published before stays.
+    """
+    path = folder / f"{name}{'.parquet' if isinstance(value, pa.Table) else '.npy'}"
+    with published_file(path) as file:
+        if isinstance(value, pa.Table):
+            _write_parquet(value, lineage, file)
+        else:
+            _write_npy(value, lineage, file)
+    return path
 
 
 def read_result(folder: Path, name: str) -> tuple[pa.Table | np.ndarray, Lineage]:

@@ -5,12 +5,19 @@ Belongs here: what is true of every key. Each key's forms stand in the module of
 """
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 from text_classification_viz.core.errors import InputError
-from text_classification_viz.core.upstream import LabelTransform, TrainEmbeddings, TrainSet
+from text_classification_viz.core.upstream import LabelTransform, Source, TrainEmbeddings, TrainSet
 from text_classification_viz.storage import label_transform_file, train_embeddings_file, train_set_file
-from text_classification_viz.storage.stable_read import CHUNK, RETRY_FOR_S, UpstreamFile, read_stable
+from text_classification_viz.storage.stable_read import (
+    CHUNK,
+    RETRY_FOR_S,
+    WAIT_AND_RETRY,
+    UpstreamFile,
+    read_stable,
+)
 
 # Upstream writes the pickle, which has no suffix; the others are for whoever prefers them.
 SUFFIXES = {
@@ -78,6 +85,24 @@ def hash_file(path: Path, *, retry_for_s: float = RETRY_FOR_S, log: logging.Logg
         path, _read_to_end, remedy=f"materialize {path.stem} upstream again", retry_for_s=retry_for_s, log=log
     )
     return source.sha256
+
+
+def check_unchanged(sources: Iterable[Source]) -> None:
+    """Check that files which were read one after another still are as they were read.
+
+    If they are, all of them were so at the moment when the last one had been read.
+
+    Raises
+    ------
+    InputError
+        One was written meanwhile, so that what was read may mix two states of upstream.
+    """
+    for source in sources:
+        if hash_file(Path(source.path)) != source.sha256:
+            raise InputError(
+                f"{source.path}: expected a file that stays as it is until all upstream files are read, found "
+                f"one that was written meanwhile; {WAIT_AND_RETRY}"
+            )
 
 
 def read_train_set(

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from pydantic import Field
 
 from text_classification_viz.storage.failures import clear_failures
 from text_classification_viz.storage.upstream_files import (
@@ -16,22 +15,27 @@ from text_classification_viz.storage.upstream_files import (
 )
 
 
-class UpstreamIOManager(dg.ConfigurableIOManager):
-    """Reads `train_set`, `train_embeddings` and `label_transform` as data; a pickle is never unpickled."""
+class UpstreamIOManager(dg.IOManager):
+    """Reads `train_set`, `train_embeddings` and `label_transform` as data; a pickle is never unpickled.
 
-    storage: str = Field(description="Folder that holds upstream's files, one per asset key.")
-    label_transform_class: str = Field(
-        default=UPSTREAM_CLASS,
-        description="Dotted name that the pickle of label_transform gives its class.",
-    )
+    Parameters
+    ----------
+    storage
+        Folder that holds upstream's files, one per asset key.
+    label_transform_class
+        Dotted name that the pickle of label_transform gives its class.
+    """
+
+    def __init__(self, storage: Path, label_transform_class: str = UPSTREAM_CLASS) -> None:
+        self.storage = storage
+        self._label_transform_class = label_transform_class
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Read the file of the asset key into the type of the same name in `core.upstream`."""
-        storage = Path(self.storage)
         readers: dict[str, Callable[[], Any]] = {
-            "train_set": lambda: read_train_set(storage),
-            "train_embeddings": lambda: read_train_embeddings(storage),
-            "label_transform": lambda: read_label_transform(storage, self.label_transform_class),
+            "train_set": lambda: read_train_set(self.storage),
+            "train_embeddings": lambda: read_train_embeddings(self.storage),
+            "label_transform": lambda: read_label_transform(self.storage, self._label_transform_class),
         }
         with clear_failures():
             return readers[context.asset_key.to_user_string()]()
