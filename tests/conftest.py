@@ -5,6 +5,7 @@ Belongs here: how a test learns its size, and where it says what it saw. SECURIT
 
 from collections.abc import Callable
 
+import hypothesis
 import pytest
 
 _FIGURES = pytest.StashKey[list[str]]()
@@ -17,6 +18,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "soak: tries something many times, and far more often with --soak")
     config.stash[_FIGURES] = []
+    examples = 2_000 if config.getoption("--soak") else 50
+    hypothesis.settings.register_profile(
+        "here", max_examples=examples, derandomize=True, deadline=None, database=None
+    )
+    hypothesis.settings.load_profile("here")
 
 
 @pytest.fixture

@@ -2,14 +2,12 @@
 
 import os
 import pickle
-import random
 import struct
-import sys
 import tracemalloc
 
-import numpy as np
 import pytest
-from genuine_pickles import READERS, ROWS, embeddings, label_transform, label_transform_class, pickle_with
+from genuine_pickles import READERS, ROWS, embeddings, label_transform, pickle_with
+from watch import watched
 
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.storage.pickle_parser import MAX_STACK
@@ -19,29 +17,16 @@ GENUINE = {
     "train_embeddings": pickle_with("numpy.core", embeddings(), 4),
     "label_transform": label_transform(),
 }
-NOT_FOR_A_PARSER = ("exec", "compile", "import", "os.", "subprocess.", "ctypes.", "socket.", "pickle.", "code.")
-
-_events: list[str] | None = None
-
-
-def _watch(event: str, _args: tuple) -> None:
-    if _events is not None and event.startswith(NOT_FOR_A_PARSER) and event not in ("os.listdir", "os.scandir"):
-        _events.append(event)
-
-
-sys.addaudithook(_watch)
 
 
 def read(storage, key, content):
     """Read bytes as the file of a key; fail if anything is imported, run or loaded on the way."""
-    global _events
     (storage / key).write_bytes(content)
-    _events = []
-    try:
-        return READERS[key](storage, retry_for_s=0)
-    finally:
-        events, _events = _events, None
-        assert events == []
+    with watched() as events:
+        try:
+            return READERS[key](storage, retry_for_s=0)
+        finally:
+            assert events == []
 
 
 @pytest.fixture(autouse=True)
@@ -185,10 +170,8 @@ def test_an_attack_is_refused_and_no_code_runs(tmp_path, monkeypatch, key, attac
 
 def test_the_watch_sees_what_an_unpickler_does(tmp_path):
     (tmp_path / "pwn").write_bytes(b"")
-    global _events
-    _events = []
-    pickle.loads(b"\x80\x04" + stack_global("builtins", "len") + text("x") + b"\x85R.")
-    events, _events = _events, None
+    with watched() as events:
+        pickle.loads(b"\x80\x04" + stack_global("builtins", "len") + text("x") + b"\x85R.")
     assert "pickle.find_class" in events
 
 
@@ -261,7 +244,7 @@ def test_a_text_that_is_repeated_into_gigabytes_is_refused(tmp_path):
     rows = [{**ROWS[0], "id": i, "headline": text_} for text_ in ["x" * 1_000_000] for i in range(2_200)]
     content = pickle.dumps(rows, 4)
     assert len(content) < 1_100_000
-    with pytest.raises(InputError, match="at most 2,147,483,647 bytes of text in the field 'headline'"):
+    with pytest.raises(InputError, match="at most 1,073,741,824 bytes of text"):
         read(tmp_path, "train_set", content)
     label = "x" * 10_001
     with pytest.raises(InputError, match="labels of at most 10,000 bytes, found one of 10,001"):
@@ -289,74 +272,3 @@ def test_thousands_of_rows_and_classes_are_within_the_limits(tmp_path):
     assert read(tmp_path, "train_set", pickle.dumps(rows, 4)).table["id"].to_pylist() == list(range(5_001))
     labels = {str(i): f"label {i}" for i in range(3_000)}
     assert read(tmp_path, "label_transform", label_transform(class_labels=labels)).class_labels == labels
-
-
-def mutants(content: bytes, n_mutants: int, seed: int):
-    """Damage a file: flip bits, put in other bytes, cut it, leave a piece out or write one twice."""
-    rng = random.Random(seed)
-    interesting = b"\x00\xff.()}]]eusabRN\x80\x81\x85\x86\x87\x88\x89\x8c\x8e\x93\x94\x95\x96CBKMJXhqrj"
-    for _ in range(n_mutants):
-        mutant = bytearray(content)
-        for _ in range(rng.randint(1, 3)):
-            start = rng.randrange(len(mutant))
-            end = min(len(mutant), start + rng.randint(1, 12))
-            match rng.randrange(5):
-                case 0:
-                    mutant[start] ^= 1 << rng.randrange(8)
-                case 1:
-                    mutant[start] = rng.choice(interesting)
-                case 2:
-                    mutant = mutant[: max(start, 2)]
-                case 3:
-                    del mutant[start:end]
-                case 4:
-                    other = rng.randrange(len(mutant))
-                    mutant[other:other] = mutant[start:end]
-            mutant = mutant or bytearray(content)
-        yield bytes(mutant)
-
-
-def plain(key, value):
-    """The parts of a value that are read, whether it was parsed or unpickled."""
-    if key == "train_set":
-        rows = value.table.to_pylist() if hasattr(value, "table") else value
-        return [{name: row[name] for name in ("id", "category", "headline", "short_description")} for row in rows]
-    if key == "train_embeddings":
-        array = getattr(value, "array", value)
-        return array.shape, array.tobytes()
-    classes = value.label_encoder.classes_.tolist() if hasattr(value, "label_encoder") else list(value.classes)
-    return value.class_field, getattr(value, "class_labels", None), classes
-
-
-@pytest.mark.filterwarnings("ignore:Trying to unpickle estimator")
-@pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("key", READERS)
-def test_a_damaged_file_is_refused_or_means_what_pickle_says(tmp_path, key, seed):
-    protocol_2 = {
-        "train_set": pickle.dumps(ROWS, 2),
-        "train_embeddings": pickle_with("numpy._core", embeddings(), 5),
-        "label_transform": label_transform(protocol=2, numpy_core="numpy._core"),
-    }
-    content = (GENUINE if seed == 0 else protocol_2)[key]
-    n_refused = n_compared = 0
-    for mutant in mutants(content, 500, seed):
-        try:
-            value = read(tmp_path, key, mutant)
-        except InputError:
-            n_refused += 1
-            continue
-        with label_transform_class():
-            try:
-                unpickled = pickle.loads(mutant)
-            except (pickle.UnpicklingError, EOFError, UnicodeDecodeError):
-                continue  # frames that overlap, or bad UTF-8 in an attribute that nobody reads
-        assert plain(key, value) == plain(key, unpickled)
-        n_compared += 1
-    assert n_refused > 250
-    assert n_compared > 5
-
-
-def test_nan_payloads_survive(tmp_path):
-    array = np.array([[np.nan, np.inf, -0.0]], dtype=np.float32)
-    parsed = read(tmp_path, "train_embeddings", pickle.dumps(array, 4)).array
-    assert parsed.tobytes() == array.tobytes()

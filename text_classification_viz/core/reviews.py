@@ -266,7 +266,7 @@ def join_faults(faults: Sequence[InputError]) -> InputError:
     """Make one error of several, a line for each."""
     lines = [str(fault) for fault in faults[:FAULTS_NAMED]]
     more = len(faults) - FAULTS_NAMED
-    return InputError("\n".join([*lines, f"and {more:,} more"] if more > 0 else lines))
+    return InputError(*lines, *([f"and {more:,} more"] if more > 0 else []))
 
 
 def _shown(text: str) -> str:
@@ -300,7 +300,7 @@ def _check_new_labels(decisions: Sequence[Decision], labels: set[str]) -> None:
             decision.place.fault("a label of the training set", repr(decision.new_label), remedy, "new_label")
         )
     if faults:
-        raise InputError(f"{join_faults(faults)}\nThe labels are {', '.join(sorted(labels))}.")
+        raise InputError(*join_faults(faults).args, f"The labels are {', '.join(sorted(labels))}.")
 
 
 def _row(decision: Decision, class_label: str) -> dict[str, object]:

@@ -4,12 +4,12 @@ Belongs here: from an open file to class field, labels and classes, each of its 
 other and the training set is for the gate to say.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeGuard
 
 from text_classification_viz.core.errors import InputError
+from text_classification_viz.storage import strict_json
 from text_classification_viz.storage.numpy_pickle import ARRAY_GLOBALS, ARRAY_OPCODES, RawArray, raw_array
 from text_classification_viz.storage.pickle_parser import (
     COMMON_OPCODES,
@@ -85,9 +85,8 @@ def pickle_parser(class_name: str) -> Callable[[UpstreamFile], Labels]:
 def parse_json(file: UpstreamFile) -> Labels:
     """Give the labels of a JSON object with `class_field`, `class_labels` and `classes`."""
     try:
-        value = json.loads(file.read().decode())
-    # RecursionError: brackets in brackets, a thousand deep.
-    except (ValueError, RecursionError) as error:
+        value = strict_json.parse_json(file.read().decode())
+    except ValueError as error:
         raise file.fault("a JSON object in UTF-8", f"something else ({error})") from None
     if type(value) is not dict:
         raise file.fault("a JSON object", kind_of(value))

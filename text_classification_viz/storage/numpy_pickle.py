@@ -109,7 +109,8 @@ def _bytes(file: UpstreamFile, value: object) -> np.ndarray:
 
 def _is_placeholder(file: UpstreamFile, value: object) -> bool:
     """Whether this is the b"b" (a dtype of one byte) with which numpy makes an array that it then fills."""
-    return _bytes(file, value).tobytes() == b"b"
+    data = _bytes(file, value)
+    return len(data) == 1 and data.tobytes() == b"b"
 
 
 def _dtype(file: UpstreamFile, value: object) -> np.dtype:

@@ -19,7 +19,8 @@ from text_classification_viz.storage.stable_read import UpstreamFile
 
 PROTOCOLS = range(2, 6)
 MAX_STACK = 2_048  # the pickler writes at most 1,000 items or pairs (`_BATCHSIZE`) after one mark
-MAX_NAME = 256  # bytes in a line of the GLOBAL opcode
+MAX_NAME = 256  # bytes of a module's or a global's name
+MAX_MEMO = 1 << 26  # the pickler writes four for a row
 
 
 @dataclass(frozen=True)
@@ -302,6 +303,8 @@ class PickleParser:
 
     def _memoize(self) -> None:
         value = self.stack[-1]
+        if len(self._memo) == MAX_MEMO:
+            raise self.refuse(f"at most {MAX_MEMO:,} values in the memo", "more")
         # A list or dict that could be had a second time could change, or hold itself, after it was checked.
         self._memo.append(_UNSHARED if type(value) in (list, dict) else value)
 
@@ -335,11 +338,10 @@ class PickleParser:
     def _name(self, module: object, name: object) -> None:
         if type(module) is not bytes or type(name) is not bytes:
             raise self.refuse("the names of a global as str", "other values")
-        found = Global(module.decode(errors="replace"), name.decode(errors="replace"))
+        found = Global(*(part[: MAX_NAME + 1].decode(errors="replace") for part in (module, name)))
         if found not in self.grammar.globals:
             known = ", ".join(sorted(f"{one.module}.{one.name}" for one in self.grammar.globals)) or "none at all"
-            shown = f"{found.module}.{found.name}"[:MAX_NAME]
-            raise self.refuse(f"of globals only {known}", f"the foreign global {shown!r}")
+            raise self.refuse(f"of globals only {known}", f"the foreign global '{found.module}.{found.name}'")
         self.stack.append(found)
 
     def _global(self) -> None:

@@ -6,7 +6,6 @@ Belongs here: which files there are, and from their bytes to decisions. Which de
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,9 +13,16 @@ from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.label_studio import parse_export
 from text_classification_viz.core.reviews import Decision, Place, join_faults, parse_decision
 from text_classification_viz.core.tables import REVIEWED_LABELS
+from text_classification_viz.storage.stable_read import UpstreamFile, read_stable
+from text_classification_viz.storage.strict_json import parse_json
 
 COLUMNS = tuple(REVIEWED_LABELS.names)
 OPTIONAL = ("note",)
+SIZE_LIMIT = 64 << 20  # bytes of a file: Label Studio's exports have some 2,000 for each task
+MAX_DECISIONS = 1_000_000  # in all files
+MAX_FAULTS = 1_000  # before no more are looked for
+MAX_NAMED = 5  # columns in a message
+REMEDY = "save it again or move it away"
 # Of editors that have a file open, and of programs that are writing one.
 TEMPORARY_PREFIXES = (".", "~$")
 
@@ -48,6 +54,12 @@ def read_reviews(folder: Path) -> list[Decision]:
                     faults.append(found)
                 else:
                     decisions.append(found)
+                if len(faults) == MAX_FAULTS:
+                    raise join_faults(faults)
+                if len(decisions) > MAX_DECISIONS:
+                    raise InputError(
+                        f"{folder}: expected at most {MAX_DECISIONS:,} decisions, found more; move old files away"
+                    )
         except InputError as fault:  # with which the file ends for us
             faults.append(fault)
     if faults:
@@ -62,13 +74,13 @@ def _read_text(path: Path) -> str:
             raise InputError(
                 f"{path}: expected a file in this folder, found a link to {target}; put a copy in its place"
             )
-        if not target.is_file():  # opening a FIFO would wait for its writer
+        if not target.is_file():
             raise InputError(f"{path}: expected a regular file, found something else; move it away")
-        data = target.read_bytes()
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
         raise InputError(
             f"{path}: expected a readable file, found none ({error}); give read access or move it away"
         ) from error
+    data, _ = read_stable(target, UpstreamFile.read, remedy=REMEDY, size_limit=SIZE_LIMIT)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -116,7 +128,9 @@ def _records(file: str, text: str) -> Iterator[tuple[Place, list[str]]]:
 
 def _check_columns(place: Place, columns: list[str]) -> None:
     problems = [f"no {name}" for name in COLUMNS if name not in columns and name not in OPTIONAL]
-    problems += [f"the unknown {name!r}"[:80] for name in columns if name not in COLUMNS]
+    unknown = [name for name in columns if name not in COLUMNS]
+    problems += [f"the unknown {name!r}"[:80] for name in unknown[:MAX_NAMED]]
+    problems += [f"{len(unknown) - MAX_NAMED:,} more"] if len(unknown) > MAX_NAMED else []
     problems += [f"{name} {columns.count(name)} times" for name in COLUMNS if columns.count(name) > 1]
     if problems:
         raise place.fault(
@@ -128,13 +142,17 @@ def _check_columns(place: Place, columns: list[str]) -> None:
 
 def _parse_json(file: str, text: str) -> Iterator[Decision | InputError]:
     try:
-        export = json.loads(text)
-    # RecursionError: brackets in brackets, a thousand deep.
-    except (ValueError, RecursionError) as error:
+        export = parse_json(text)
+    except ValueError as error:
         raise InputError(
             f"{file}: expected JSON, found something else ({error}); export from Label Studio again"
         ) from None
-    yield from parse_export(file, export)
+    try:
+        yield from parse_export(file, export)
+    except RecursionError:  # brackets in brackets, not too deep to read but to show
+        raise InputError(
+            f"{file}: expected tasks of Label Studio, found brackets in brackets; export from Label Studio again"
+        ) from None
 
 
 PARSERS: dict[str, Callable[[str, str], Iterator[Decision | InputError]]] = {

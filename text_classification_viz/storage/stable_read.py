@@ -27,7 +27,7 @@ RETRY_FOR_S = 10.0  # how long a file may go on changing
 FIRST_WAIT_S = 0.05  # doubled after each attempt
 LONGEST_WAIT_S = 1.0
 SETTLED_AFTER_S = 2.0  # a broken file that was written to this recently may be in the middle of being written
-WAIT_AND_RETRY = "wait until upstream has finished writing, then run this again"
+WAIT_AND_RETRY = "wait until its writer has finished, then run this again"
 
 
 class UpstreamFile(io.BufferedReader):
@@ -96,7 +96,7 @@ class UpstreamFile(io.BufferedReader):
             raise self.fault(
                 f"at most {size_limit:,} bytes",
                 f"{self.size:,}",
-                "materialize a smaller one upstream, or raise the limit in storage.upstream_files",
+                "make it smaller, or raise the limit that storage sets for it",
             )
 
     def has_changed(self) -> bool:

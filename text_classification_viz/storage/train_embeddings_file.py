@@ -4,12 +4,14 @@ Belongs here: from an open file to one float32 matrix. Whether its numbers make 
 """
 
 import math
+import re
 
 import numpy as np
 
 from text_classification_viz.storage.numpy_pickle import (
     ARRAY_GLOBALS,
     ARRAY_OPCODES,
+    DTYPE_CODE,
     RawArray,
     check_shape,
     raw_array,
@@ -30,7 +32,16 @@ GRAMMAR = Grammar(
     max_marks=2,  # the array's state and in it the dtype's
     max_dict_items=0,
 )
-NPY_VERSIONS = ((1, 0), (2, 0))  # 3.0 differs in the names of structured dtypes only
+# How many bytes say how long the header is; version 3.0 differs from 2.0 in the names of structured dtypes only.
+NPY_LENGTH_BYTES = {(1, 0): 2, (2, 0): 4}
+NPY_MAGIC = b"\x93NUMPY"
+MAX_NPY_HEADER = 10_000  # numpy's own limit; it writes about 100
+NPY_HEADER = re.compile(
+    rb"\{'descr': ?'(?P<descr>[<>|](?:"
+    + DTYPE_CODE.pattern
+    + rb"))', ?'fortran_order': ?(?P<fortran_order>True|False), ?"
+    rb"'shape': ?\((?P<shape>(?:\d{1,19}(?:, ?|(?=\))))*)\),? ?\}\s*"
+)
 
 
 def parse_pickle(file: UpstreamFile) -> np.ndarray:
@@ -39,28 +50,34 @@ def parse_pickle(file: UpstreamFile) -> np.ndarray:
 
 
 def parse_npy(file: UpstreamFile) -> np.ndarray:
-    """Give the matrix of a `.npy` file, which may not hold pickled objects."""
-    try:
-        version = np.lib.format.read_magic(file)
-    except ValueError as error:
-        raise file.fault("a .npy file", str(error)) from None
-    if version not in NPY_VERSIONS:
+    """Give the matrix of a `.npy` file; its header is matched, where numpy evaluates it as Python."""
+    magic = file.read(8)
+    if not magic.startswith(NPY_MAGIC) or len(magic) < 8:
+        raise file.fault("a .npy file", f"one that begins with {magic!r}")
+    version = tuple(magic[-2:])
+    if version not in NPY_LENGTH_BYTES:
         raise file.fault("a .npy file of version 1.0 or 2.0", f"version {version}")
-    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    try:
-        shape, fortran_order, dtype = read_header(file)
-    except Exception as error:  # numpy evaluates a literal; what a bad one raises differs between versions
-        raise file.fault("a .npy header", f"one that does not parse ({error})") from None
+    length = int.from_bytes(file.read_exactly(NPY_LENGTH_BYTES[version]), "little")
+    if length > MAX_NPY_HEADER:
+        raise file.fault(f"a .npy header of at most {MAX_NPY_HEADER:,} bytes", f"{length:,}")
+    header = file.read_exactly(length)
+    known = NPY_HEADER.fullmatch(header)
+    if not known:
+        raise file.fault("a .npy header", f"one that does not parse as that of plain numbers: {header[:80]!r}")
+    dtype = np.dtype(known["descr"].decode())
     if dtype.hasobject:
         raise file.fault(_shown(FLOAT32), f"{_shown(dtype)}: pickled objects, which are never loaded")
+    if dtype != FLOAT32:
+        raise file.fault(_shown(FLOAT32), _shown(dtype))
+    shape = tuple(int(length) for length in known["shape"].split(b",") if length.strip())
     check_shape(file, shape)
-    needed = math.prod(shape) * dtype.itemsize
+    needed = math.prod(shape) * FLOAT32.itemsize
     if needed != file.remaining():
         raise file.fault(
-            f"{needed:,} bytes for the shape {shape} of {_shown(dtype)}",
+            f"{needed:,} bytes for the shape {shape} of {_shown(FLOAT32)}",
             f"{file.remaining():,} after the header: the file is truncated or has bytes after its end",
         )
-    return _matrix(file, RawArray(dtype, shape, fortran_order, file.read_array(needed)))
+    return _matrix(file, RawArray(FLOAT32, shape, known["fortran_order"] == b"True", file.read_array(needed)))
 
 
 def _matrix(file: UpstreamFile, array: RawArray) -> np.ndarray:

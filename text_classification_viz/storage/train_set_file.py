@@ -2,12 +2,17 @@
 
 Belongs here: from an open file to a table with the schema `TRAIN_SET`, each field of its type. Whether the rows
 make sense together is for the gate to say. The texts of a pickle go to Arrow as the UTF-8 bytes they are.
+
+A small file can stand for many long rows, so rows and bytes of text are counted before memory is set aside for
+them. What stays with Arrow, in whose reader of Parquet nothing can be counted that early: a page that says another
+size than the footer does is decompressed before it is found out, up to 2 GiB for the one page, and a batch holds
+up to 2 GiB of different texts. Arrow is also trusted not to crash on a file that is damaged on purpose.
 """
 
-import json
 from collections.abc import Callable
 from itertools import product
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +22,10 @@ from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.upstream import TRAIN_SET
 from text_classification_viz.storage.pickle_parser import COMMON_OPCODES, Grammar, PickleParser, kind_of
 from text_classification_viz.storage.stable_read import UpstreamFile
+from text_classification_viz.storage.strict_json import parse_json
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 REMEDY = (
     "write a list of dicts with a plain int as id, plain str as category, str or None as headline and "
@@ -31,8 +40,12 @@ GRAMMAR = Grammar(
     max_dict_items=256,  # fields of a row; upstream writes 4
 )
 INT64 = np.iinfo(np.int64)
-# In a column, as Arrow's string type has it; a pickle can repeat a text for 2 bytes.
-MAX_TEXT_BYTES = (1 << 31) - 1
+MAX_ROWS = 1 << 24  # a row takes one byte of Parquet or less, and 14 of a pickle
+# In all columns together: twice the largest file. A pickle can repeat a text for 2 bytes, Parquet for none.
+MAX_TEXT_BYTES = 1 << 30
+MAX_NAMED = 20  # columns in a message
+BATCH_ROWS = 1 << 16  # become Arrow's at a time
+MAX_LINE_BYTES = 4 << 20  # of JSON, whose lists take 20 times the memory that they have bytes
 
 
 def parse_pickle(file: UpstreamFile) -> pa.Table:
@@ -47,11 +60,12 @@ def parse_pickle(file: UpstreamFile) -> pa.Table:
 def parse_jsonl(file: UpstreamFile) -> pa.Table:
     """Give the table of a file with one JSON object a line."""
     rows = _Rows(file, str, _line)
-    for index, line in enumerate(file):
+    for index, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")):
+        if len(line) > MAX_LINE_BYTES:
+            raise file.fault(f"at most {MAX_LINE_BYTES:,} bytes on {_line(index)}", "more")
         try:
-            row = json.loads(line.decode())
-        # RecursionError: brackets in brackets, a thousand deep.
-        except (ValueError, RecursionError) as error:
+            row = parse_json(line.decode())
+        except ValueError as error:
             raise file.fault(f"a JSON object in UTF-8 on {_line(index)}", f"other text ({error})") from None
         rows.add(row)
     return rows.table()
@@ -61,17 +75,23 @@ def parse_parquet(file: UpstreamFile) -> pa.Table:
     """Give the table of a Parquet file, whatever the widths of its integers and texts."""
     import pyarrow.parquet as pq
 
-    content = pa.BufferReader(file.read())
+    table = _Table(file)
     try:
-        schema = pq.read_schema(content)
-        for field in TRAIN_SET.names:
-            if len(schema.get_all_field_indices(field)) != 1:
-                raise file.fault(f"one column {field!r}", f"columns {schema.names}")
-        table = pq.read_table(content, columns=TRAIN_SET.names)
+        content = pa.BufferReader(file.read())
+        footer = pq.read_metadata(content)
+        _check_footer(file, footer)
+        # A dictionary holds a text once however many rows repeat it, so that their bytes can be counted.
+        parquet = pq.ParquetFile(content, metadata=footer, read_dictionary=TRAIN_SET.names)
+        for batch in parquet.iter_batches(BATCH_ROWS, columns=TRAIN_SET.names, use_threads=False):
+            if table.n_rows + len(batch) > MAX_ROWS:
+                raise file.fault(f"at most {MAX_ROWS:,} rows", "more")
+            table.add([_cast(table, batch[field.name], field) for field in TRAIN_SET])
     # UnicodeDecodeError: damaged names of columns.
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise file.fault("a Parquet file", f"a damaged one ({error})") from None
-    return pa.table([_cast(file, table[field.name], field) for field in TRAIN_SET], schema=TRAIN_SET)
+    if table.n_rows != footer.num_rows:
+        raise file.fault(f"{footer.num_rows:,} rows, as the footer says", f"{table.n_rows:,}")
+    return table.finish()
 
 
 class _RowsParser(PickleParser):
@@ -90,6 +110,33 @@ class _RowsParser(PickleParser):
         if self.stack or self.outer_stacks:
             raise self.refuse("rows of plain values", "a list inside a row")
         super()._empty_list()
+
+
+class _Table:
+    """Takes columns piece by piece, as long as all rows and all texts stay within the limits."""
+
+    def __init__(self, file: UpstreamFile) -> None:
+        self.file = file
+        self.n_rows = 0
+        self._text_bytes = 0
+        self._batches: list[pa.RecordBatch] = []
+
+    def count_text(self, n_bytes: int) -> None:
+        """Raise InputError if texts that are to be added would be too many."""
+        self._text_bytes += n_bytes
+        if self._text_bytes > MAX_TEXT_BYTES:
+            raise self.file.fault(f"at most {MAX_TEXT_BYTES:,} bytes of text", "more")
+
+    def add(self, columns: list[pa.Array]) -> None:
+        """Take the next rows, whose texts have been counted."""
+        self._batches.append(pa.record_batch(columns, schema=TRAIN_SET))
+        self.n_rows += len(columns[0])
+
+    def finish(self) -> pa.Table:
+        """Give all rows, or raise InputError where there are none."""
+        if not self.n_rows:
+            raise self.file.fault("at least one row", "none")
+        return pa.Table.from_batches(self._batches).combine_chunks()
 
 
 class _Rows:
@@ -113,7 +160,8 @@ class _Rows:
         self._scalars = {text, int, float, bool, type(None)}
         self._types = [_types(field, text) for field in TRAIN_SET]
         self._type_combinations = set(product(*self._types))
-        self._rows: list[tuple] = []
+        self._rows: list[tuple] = []  # that are not in the table yet
+        self._table = _Table(file)
 
     def add(self, row: object) -> None:
         """Take the next row, or raise InputError."""
@@ -129,16 +177,35 @@ class _Rows:
         if len(row) > len(values):
             self._check_other_fields(row)
         self._rows.append(values)
+        if len(self._rows) == BATCH_ROWS:
+            self._to_table()
 
     def table(self) -> pa.Table:
         """Give all rows with the schema `TRAIN_SET`, or raise InputError."""
-        if not self._rows:
-            raise self._file.fault("at least one row", "none")
-        columns = [
-            _column(self._file, [row[index] for row in self._rows], field, self._place)
-            for index, field in enumerate(TRAIN_SET)
-        ]
-        return pa.table(columns, schema=TRAIN_SET)
+        if self._rows:
+            self._to_table()
+        return self._table.finish()
+
+    def _to_table(self) -> None:
+        if self._table.n_rows + len(self._rows) > MAX_ROWS:
+            raise self._file.fault(f"at most {MAX_ROWS:,} rows", "more")
+        columns = zip(*self._rows, strict=True)
+        self._table.add([self._column(values, field) for values, field in zip(columns, TRAIN_SET, strict=True)])
+        self._rows = []
+
+    def _column(self, values: tuple, field: pa.Field) -> pa.Array:
+        """Make a column of values that have the right types; Arrow checks the UTF-8 and the range of ints."""
+        if field.type == pa.string():
+            self._table.count_text(sum(map(len, filter(None, values))))
+        try:
+            return pa.array(values, field.type)
+        except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError):
+            bad = next(index for index, value in enumerate(values) if not _fits(value))
+            raise self._file.fault(
+                f"{'an int of 64 bits' if field.type == pa.int64() else 'valid UTF-8'} in the field "
+                f"{field.name!r} of {self._place(self._table.n_rows + bad)}",
+                repr(values[bad])[:80],
+            ) from None
 
     def _wrong_type(self, values: tuple) -> InputError:
         field, value = next(
@@ -156,7 +223,7 @@ class _Rows:
                 raise self._fault(f"a str, a number or None in the field {shown!r} of", kind_of(value))
 
     def _fault(self, expected: str, found: str) -> InputError:
-        return self._file.fault(f"{expected} {self._place(len(self._rows))}", found)
+        return self._file.fault(f"{expected} {self._place(self._table.n_rows + len(self._rows))}", found)
 
 
 def _row(index: int) -> str:
@@ -176,21 +243,6 @@ def _in_words(field: pa.Field) -> str:
     return ("int" if pa.types.is_integer(field.type) else "str") + (" or None" if field.nullable else "")
 
 
-def _column(file: UpstreamFile, values: list, field: pa.Field, place: Callable[[int], str]) -> pa.Array:
-    """Make a column of values that have the right Python types; Arrow checks the UTF-8 and the range of ints."""
-    if field.type == pa.string() and sum(map(len, filter(None, values))) > MAX_TEXT_BYTES:
-        raise file.fault(f"at most {MAX_TEXT_BYTES:,} bytes of text in the field {field.name!r}", "more")
-    try:
-        return pa.array(values, field.type)
-    except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError):
-        bad = next(index for index, value in enumerate(values) if not _fits(value))
-        raise file.fault(
-            f"{'an int of 64 bits' if field.type == pa.int64() else 'valid UTF-8'} in the field {field.name!r} "
-            f"of {place(bad)}",
-            repr(values[bad])[:80],
-        ) from None
-
-
 def _fits(value: object) -> bool:
     try:
         match value:
@@ -205,14 +257,33 @@ def _fits(value: object) -> bool:
     return True
 
 
-def _cast(file: UpstreamFile, column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
-    if not len(column):
+def _check_footer(file: UpstreamFile, footer: "pq.FileMetaData") -> None:
+    """Raise InputError unless a Parquet file says that it has the columns, and no more than can be read."""
+    schema = footer.schema.to_arrow_schema()
+    for field in TRAIN_SET:
+        if len(schema.get_all_field_indices(field.name)) != 1:
+            raise file.fault(f"one column {field.name!r}", f"columns {schema.names[:MAX_NAMED]}")
+        if not _is_like(type_ := schema.field(field.name).type, field):
+            raise file.fault(f"{_in_words(field)} in the column {field.name!r}", str(type_))
+    if not footer.num_rows:
         raise file.fault("at least one row", "none")
-    if not _is_like(column.type, field):
-        raise file.fault(f"{_in_words(field)} in the column {field.name!r}", str(column.type))
+    if footer.num_rows > MAX_ROWS:
+        raise file.fault(f"at most {MAX_ROWS:,} rows", f"{footer.num_rows:,}")
+    # Of all columns: asked for one whose entry is damaged, pyarrow 26 ends the process.
+    n_bytes = sum(footer.row_group(index).total_byte_size for index in range(footer.num_row_groups))
+    if n_bytes > MAX_TEXT_BYTES:
+        raise file.fault(f"at most {MAX_TEXT_BYTES:,} bytes of columns, decompressed", f"{n_bytes:,}")
+
+
+def _cast(table: _Table, column: pa.Array, field: pa.Field) -> pa.Array:
+    file = table.file
     if column.null_count and not field.nullable:
-        place = _row(pc.index(column.is_null(), pa.scalar(True)).as_py())
+        place = _row(table.n_rows + pc.index(column.is_null(), pa.scalar(True)).as_py())
         raise file.fault(f"{_in_words(field)} in the field {field.name!r} of {place}", "None")
+    if pa.types.is_dictionary(column.type):
+        lengths = pc.binary_length(column.dictionary).take(column.indices)
+        table.count_text(pc.sum(lengths).as_py() or 0)
+        column = column.dictionary_decode()
     try:
         cast = column.cast(field.type)
         cast.validate(full=True)
