@@ -306,7 +306,7 @@ def test_folder_that_exists_is_an_error_and_stays(tmp_path, content):
     for name, old in content.items():
         (path / name).write_bytes(old)
     inode, entered = path.stat().st_ino, []
-    with pytest.raises(FileExistsError, match="run"), published_folder(path):
+    with pytest.raises(InputError, match=r"run: .*'File exists'"), published_folder(path):
         entered.append(True)
     assert not entered
     assert path.stat().st_ino == inode

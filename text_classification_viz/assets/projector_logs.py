@@ -64,8 +64,8 @@ def projector_logs(
             layouts.append(layout)
     vectors = train_vectors[table["embedding_row"].to_numpy()]
     run = data_root.projector_runs / f"{datetime.now(UTC):%Y-%m-%d_%H-%M-%S}_{context.run.run_id[:8]}"
-    previous = max(data_root.projector_runs.glob("*"), default=None)  # their names begin with their time
     with published_folder(run) as folder:
+        previous = max(data_root.projector_runs.glob("*"), default=None)  # their names begin with their time
         write_run(folder, vectors, _metadata_of(table, outlier_report), layouts, log=context.log)
         figures, pictures = _figures(context.instance), _pictures(data_root)
         step = write_history(folder, {"rows_shown": table.num_rows, **figures}, pictures, previous)

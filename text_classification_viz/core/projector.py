@@ -180,7 +180,7 @@ def _write_numbers(folder: Path, name: str, numbers: np.ndarray) -> str:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(numbers.ravel()[: SNIFFED_BYTES // 4].tobytes())
     except UnicodeDecodeError:
-        numbers.tofile(folder / f"{name}{BINARY}")
+        (folder / f"{name}{BINARY}").write_bytes(numbers.data)
         return f"{name}{BINARY}"
     rows = ("\t".join(map(repr, row.tolist())) for row in numbers)
     (folder / f"{name}{TEXT}").write_text("\n".join(rows) + "\n", encoding="utf-8")

@@ -53,14 +53,12 @@ def published_folder(path: Path) -> Iterator[Path]:
 
     Raises
     ------
-    FileExistsError
-        There is something at `path` already; it stays as it is.
     InputError
-        The system refuses to write.
+        There is something at `path` already, which stays as it is, or the system refuses to write.
     """
-    if path.exists():  # a rename would replace an empty folder without a word
-        raise FileExistsError(errno.EEXIST, "expected a new folder, found one that exists", str(path))
     with _clear_errors(path):
+        if path.exists():  # a rename would replace an empty folder without a word
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         with _temporary(_staging_of(path.parent), "{}", Path.mkdir) as temporary:
             yield temporary

@@ -142,8 +142,11 @@ def _write_parquet(table: pa.Table, lineage: Lineage, file: BinaryIO) -> None:
 
 
 def _write_npy(array: np.ndarray, lineage: Lineage, file: BinaryIO) -> None:
-    np.save(file, array, allow_pickle=False)
-    np.save(file, np.frombuffer(json.dumps(lineage, sort_keys=True).encode(), np.uint8), allow_pickle=False)
+    stored = np.frombuffer(json.dumps(lineage, sort_keys=True).encode(), np.uint8)
+    # numpy.save hands the numbers to C's buffered files, and a full disk can go unnoticed there.
+    for part in map(np.ascontiguousarray, (array, stored)):
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(part))
+        file.write(part.data)
 
 
 def _map_npy(file: BinaryIO) -> np.memmap:
