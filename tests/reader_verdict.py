@@ -80,7 +80,7 @@ def plain(key: str, value: object) -> object:
         return [{name: row[name] for name in TRAIN_SET.names} for row in rows]
     if key == "train_embeddings":
         array = value.array if isinstance(value, TrainEmbeddings) else value
-        return array.shape, array.dtype.str, array.tobytes()
+        return array.shape, array.astype("<f4").tobytes()  # numpy takes "|f4" for it too
     classes = value.classes if isinstance(value, LabelTransform) else value.label_encoder.classes_
     return value.class_field, getattr(value, "class_labels", None), list(map(str, classes))
 

@@ -5,7 +5,6 @@ import pytest
 from synthetic import make_training_set
 
 from text_classification_viz.core.errors import InputError
-from text_classification_viz.core.layout import MIN_ROWS
 from text_classification_viz.core.neighbors import find_neighbors
 from text_classification_viz.core.tsne import tsne_layout
 from text_classification_viz.core.umap import umap_layout
@@ -19,9 +18,8 @@ SOUND = make_training_set()
 @pytest.mark.parametrize(
     ("lay_out", "asset", "settings", "n_least"),
     [
-        (umap_layout, "umap_projection", {}, 3),
-        (umap_layout, "umap_projection", {"optimizer": "umap-learn"}, MIN_ROWS),
-        (tsne_layout, "tsne_projection", {}, MIN_ROWS),
+        (umap_layout, "umap_projection", {"optimizer": "umap-learn"}, 8),
+        (tsne_layout, "tsne_projection", {"n_components": 3}, 3),
     ],
 )
 def test_fewer_rows_than_a_map_needs_are_refused(lay_out, asset, settings, n_least):

@@ -54,7 +54,8 @@ def test_mutants(tmp_path, trials, tell):
             chain.from_iterable(pool.map(verdicts, starts, ends, [tmp_path / str(start) for start in starts]))
         )
     assert [number for number, *_ in judged] == list(range(n_mutants))
-    assert [line for line in judged if line[2] == "defect"] == []
+    defects = [line for line in judged if line[2] == "defect"]
+    assert not defects, "\n".join(map(str, defects))
     outcomes = Counter((form, outcome) for _, form, outcome, *_ in judged)
     for form in FORMS:
         assert outcomes[form, REFUSED], form

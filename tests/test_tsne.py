@@ -13,7 +13,6 @@ from synthetic import make_training_set
 
 from text_classification_viz.core import tsne
 from text_classification_viz.core.errors import InputError
-from text_classification_viz.core.layout import MIN_ROWS
 from text_classification_viz.core.neighbors import find_neighbors
 from text_classification_viz.core.quality import measure_quality
 from text_classification_viz.core.tsne import supervise, tsne_layout
@@ -204,10 +203,10 @@ def test_perplexity_too_large_for_the_neighbors_is_told(apart):
 @pytest.mark.parametrize("n_components", [2, 3])
 def test_fewest_rows_have_a_map(apart, n_components):
     vectors, _, labels = apart
-    few = vectors[:MIN_ROWS], find_neighbors(vectors[:MIN_ROWS]), labels[:MIN_ROWS]
+    few = vectors[:n_components], find_neighbors(vectors[:n_components]), labels[:n_components]
     layout = tsne_layout(*few, n_components=n_components, perplexity=30)
     assert np.isfinite(layout).all()
-    assert len(np.unique(layout, axis=0)) == MIN_ROWS
+    assert len(np.unique(layout, axis=0)) == n_components
 
 
 def test_duplicates_have_a_map(apart):

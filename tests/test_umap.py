@@ -13,7 +13,6 @@ from map_quality import label_purity
 from synthetic import make_training_set
 
 from text_classification_viz.core.errors import InputError
-from text_classification_viz.core.layout import MIN_ROWS
 from text_classification_viz.core.neighbors import find_neighbors
 from text_classification_viz.core.quality import measure_quality
 from text_classification_viz.core.umap import umap_layout
@@ -197,8 +196,8 @@ def test_row_whose_neighbors_are_all_its_opposites_has_a_place(apart, optimizer)
 @pytest.mark.parametrize(
     ("n_rows", "optimizer"),
     [
-        *((n_rows, "sequential") for n_rows in (3, 4, MIN_ROWS, N_NEIGHBORS, N_NEIGHBORS + 1)),
-        *((n_rows, "umap-learn") for n_rows in (MIN_ROWS, N_NEIGHBORS, N_NEIGHBORS + 1)),
+        *((n_rows, "sequential") for n_rows in (2, 3, 4, 8, N_NEIGHBORS, N_NEIGHBORS + 1)),
+        *((n_rows, "umap-learn") for n_rows in (8, N_NEIGHBORS, N_NEIGHBORS + 1)),
     ],
 )
 def test_few_rows_have_a_map_without_a_warning(apart, n_rows, optimizer, n_components):

@@ -20,8 +20,11 @@ COMMON: dict[str, Any] = {"group_name": "visualization", "owners": ["team:text-c
 
 
 def labels_of(table: pa.Table) -> np.ndarray:
-    """(n,) array of str: the column `class_label`."""
-    return table["class_label"].to_numpy(zero_copy_only=False).astype(str)
+    """(n,) array of str objects: the column `class_label`.
+
+    NumPy's own text would give each row the width of the longest label, and loses NUL characters at its end.
+    """
+    return table["class_label"].to_numpy(zero_copy_only=False)
 
 
 def config_of(projection: pa.Table) -> tuple[dict[str, Any], str]:

@@ -61,7 +61,8 @@ class Alignment:
     def __str__(self) -> str:
         pairs = f"{self.equal_vector_pairs} of {self.equal_text_pairs} pairs with equal text have equal vectors"
         if np.isnan(self.label_agreement):
-            return f"{pairs}; label agreement not tested (one class, or fewer than {MIN_ROWS} rows)"
+            untested = f"one class, one for each row, or fewer than {MIN_ROWS} rows"
+            return f"{pairs}; label agreement not tested ({untested})"
         return (
             f"{pairs}; nearest neighbours agree on the label in {self.label_agreement:.1%} of cases, "
             f"with shuffled labels in {self.chance_agreement:.1%} ± {self.chance_sd:.1%}"
@@ -104,7 +105,7 @@ def _label_agreement(
     import faiss
 
     labels = train_df["class_label"].combine_chunks().dictionary_encode().indices.to_numpy()
-    if len(labels) < MIN_ROWS or labels.max() == 0:
+    if len(labels) < MIN_ROWS or labels.max() in (0, len(labels) - 1):
         return np.nan, np.nan, np.nan
     rows = np.sort(rng.permutation(len(labels))[:AGREEMENT_ROWS])
     _, nearest = faiss.knn(vectors[rows], vectors, AGREEMENT_NEIGHBORS + 1, metric=faiss.METRIC_INNER_PRODUCT)

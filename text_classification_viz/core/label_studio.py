@@ -179,7 +179,7 @@ def _cells(place: Place, data: dict, annotation: dict) -> dict[str, str]:
     results = _checked(place, annotation.get("result"), list, "a list as result")
     chosen = _values(place, results, LABEL, "choices")
     dropped = _values(place, results, ROW, "choices")
-    class_label = _text(data.get("class_label"))
+    class_label = _text(place, data.get("class_label"), "text as class_label")
     if dropped not in ([], [DROP]):
         raise place.fault(f"nothing or {DROP!r}", repr(dropped)[:80], EXPORT_AGAIN, ROW)
     if not dropped and len(chosen) != 1:
@@ -187,12 +187,12 @@ def _cells(place: Place, data: dict, annotation: dict) -> dict[str, str]:
         raise place.fault("one label", found, "choose it in Label Studio and export again", LABEL)
     decision = "drop" if dropped else "keep" if chosen == [class_label] else "relabel"
     return {
-        "id": _text(data.get("id")),
+        "id": _text(place, data.get("id"), "a number as id"),
         "class_label": class_label,
         "decision": decision,
         "new_label": chosen[0] if decision == "relabel" else "",
-        "reviewer": _reviewer(annotation.get("completed_by")),
-        "reviewed_at": _text(annotation.get("updated_at") or annotation.get("created_at")),
+        "reviewer": _reviewer(place, annotation.get("completed_by")),
+        "reviewed_at": _text(place, annotation.get("updated_at") or annotation.get("created_at"), "a time"),
         "note": "\n".join(_values(place, results, NOTE, "text")),
     }
 
@@ -208,18 +208,18 @@ def _values(place: Place, results: list, control: str, key: str) -> list[str]:
     return values
 
 
-def _reviewer(completed_by: object) -> str:
+def _reviewer(place: Place, completed_by: object) -> str:
     """E-mail address of who annotated, where the export has it, or else the number of the account."""
-    if isinstance(completed_by, dict):
-        return _text(completed_by.get("email")) or _reviewer(completed_by.get("id"))
-    return "" if completed_by is None else f"annotator {completed_by}"
+    account = completed_by if isinstance(completed_by, dict) else {"id": completed_by}
+    email, number = (_text(place, account.get(name), f"text or a number as {name}") for name in ("email", "id"))
+    return email or (number and f"annotator {number}")
 
 
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
+def _text(place: Place, value: object, expected: str) -> str:
+    return "" if value is None else str(_checked(place, value, (str, int, float), expected))
 
 
-def _checked(place: Place, value: object, type_: type[T], expected: str) -> T:
+def _checked(place: Place, value: object, type_: type[T] | tuple[type[T], ...], expected: str) -> T:
     if not isinstance(value, type_):
         raise place.fault(expected, "none" if value is None else type(value).__name__, EXPORT_AGAIN)
     return value

@@ -8,11 +8,9 @@ import numpy as np
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.neighbors import Neighbors
 
-MIN_ROWS = 8  # libraries' starts need a few rows more than there are axes
-
 
 def check_layout_input(
-    asset: str, vectors: np.ndarray, neighbors: Neighbors, n_components: int, min_rows: int = MIN_ROWS
+    asset: str, vectors: np.ndarray, neighbors: Neighbors, n_components: int, min_rows: int
 ) -> None:
     """Raise InputError unless a layout of `n_components` axes can be made of these rows, `min_rows` at least."""
     if n_components not in (2, 3):
@@ -25,7 +23,7 @@ def check_layout_input(
     if vectors.shape[1] < n_components:
         raise InputError(
             f"{asset}: n_components: expected at most {vectors.shape[1]}, the dimensions of the vectors, found "
-            f"{n_components}; lower it"
+            f"{n_components}; lower it, or give vectors of more dimensions"
         )
     if (vectors == vectors[0]).all():
         raise InputError(

@@ -64,7 +64,7 @@ def measure_quality(
         Of the sample.
     """
     n, n_known = neighbors.rows.shape
-    k = min(NEIGHBORHOOD, n_known, (n - 1) // 2)
+    k = min(NEIGHBORHOOD, n_known, max((n - 1) // 2, 1))
     rows = np.sort(np.random.default_rng(seed).permutation(n)[:n_sampled])
     near = neighbors.rows[rows, :k].astype(np.int64)
     near_on_map = nearest_on_map(layout, rows, k)
@@ -81,7 +81,7 @@ def measure_quality(
     worst = len(rows) * k * (2 * n - 3 * k - 1) / 2
     kept = (near[:, :, None] == near_on_map[:, None, :]).any(axis=2)
     return MapQuality(
-        trustworthiness=1 - excess / worst,
+        trustworthiness=1 - excess / worst if worst else 1.0,  # of two rows, each is the other's neighbour
         neighbors_kept=float(kept.mean()),
         label_purity=float((labels[near_on_map] == labels[rows, None]).mean()),
         label_purity_of_vectors=float((labels[near] == labels[rows, None]).mean()),

@@ -37,9 +37,9 @@ def sample_per_class(
     """
     if samples_per_class < 1:
         raise InputError(f"samples_per_class: expected at least 1, found {samples_per_class}")
-    by_class = np.lexsort((_priorities(ids, seed), class_labels.astype(str)))
-    _, starts, sizes = np.unique(class_labels[by_class].astype(str), return_index=True, return_counts=True)
-    place_in_class = np.arange(len(ids)) - np.repeat(starts, sizes)
+    _, classes, sizes = np.unique(class_labels, return_inverse=True, return_counts=True)
+    by_class = np.lexsort((_priorities(ids, seed), classes))
+    place_in_class = np.arange(len(ids)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return np.sort(by_class[place_in_class < samples_per_class])
 
 

@@ -106,7 +106,7 @@ class KnownMap:
         record = json.loads(table.schema.metadata[RECORD])
         fingerprints = np.frombuffer(base64.b64decode(record.pop("fingerprints")), "<f4")
         axes = [table[axis].to_numpy() for axis in "xyz" if axis in table.column_names]
-        labels = table["class_label"].to_numpy(zero_copy_only=False).astype(str)
+        labels = table["class_label"].to_numpy(zero_copy_only=False)
         return cls(table["id"].to_numpy(), labels, np.column_stack(axes), fingerprints, **record)
 
 

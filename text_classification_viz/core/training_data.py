@@ -63,14 +63,16 @@ def join(
     Raises
     ------
     InputError
-        Duplicate ids, no text in any row, NaN or infinite vectors, rows and vectors that differ in number,
-        a class without a label, duplicate classes, a category that is not among the classes.
+        Duplicate ids, no text in any row, NaN or infinite vectors, the same vector in all rows, rows and
+        vectors that differ in number, a class without a label, duplicate classes, a category that is not among
+        the classes.
     """
     table = train_set.table
     _check_lengths(train_set, embeddings)
     _check_ids(train_set)
     _check_texts(train_set)
     _check_finite(embeddings)
+    _check_different(embeddings)
     label_of, label_warnings = _labels_by_class(labels)
     class_labels = _label_rows(train_set, labels, label_of)
 
@@ -115,12 +117,19 @@ def _check_ids(train_set: TrainSet) -> None:
 
 
 def _check_texts(train_set: TrainSet) -> None:
-    fields = ("headline", "short_description")
-    if all(train_set.table[field].null_count == train_set.table.num_rows for field in fields):
+    texts = [train_set.table[field] for field in ("headline", "short_description")]
+    if not any(map(_has_text, texts)):
+        found = "None" if all(text.null_count == len(text) for text in texts) else "None or white space"
         raise InputError(
-            f"{train_set.source.path}: expected text in headline or short_description, found None in both "
+            f"{train_set.source.path}: expected text in headline or short_description, found {found} in both "
             f"for all {train_set.table.num_rows:,} rows; check the field names that upstream writes"
         )
+
+
+def _has_text(column: pa.ChunkedArray) -> bool:
+    """Whether any row has more than white space."""
+    is_blank = pc.or_(pc.equal(column, ""), pc.utf8_is_space(column)).fill_null(True)
+    return not pc.all(is_blank).as_py()
 
 
 def _check_finite(embeddings: TrainEmbeddings) -> None:
@@ -129,6 +138,17 @@ def _check_finite(embeddings: TrainEmbeddings) -> None:
         raise InputError(
             f"{embeddings.source.path}: expected finite numbers, found NaN or infinity in {len(bad):,} rows, "
             f"first {bad[:NAMED_AT_MOST].tolist()}; materialize train_embeddings upstream again"
+        )
+
+
+def _check_different(embeddings: TrainEmbeddings) -> None:
+    """An embedder that is broken gives one vector, often zero, for all texts, of which nothing can be made."""
+    vectors = embeddings.array
+    if len(vectors) > 1 and (vectors == vectors[0]).all():
+        found = f"all {len(vectors):,} the same" if vectors[0].any() else f"all {len(vectors):,} zero"
+        raise InputError(
+            f"{embeddings.source.path}: expected vectors that differ, found {found}; materialize "
+            "train_embeddings upstream again"
         )
 
 

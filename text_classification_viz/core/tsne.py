@@ -87,7 +87,7 @@ def tsne_layout(
         A parameter out of its range, too few rows, or fewer neighbours than the perplexity needs.
     """
     n = len(vectors)
-    check_layout_input("tsne_projection", vectors, neighbors, n_components)
+    check_layout_input("tsne_projection", vectors, neighbors, n_components, min_rows=n_components)  # as PCA needs
     if not perplexity > 1:
         raise InputError(f"tsne_projection: perplexity: expected above 1, found {perplexity}")
     if not 0 <= supervision <= 100:

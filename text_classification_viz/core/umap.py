@@ -11,7 +11,7 @@ import numpy as np
 
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.fuzzy_graph import TARGET_WEIGHT_LIMIT, fuzzy_graph
-from text_classification_viz.core.layout import MIN_ROWS, LogStream, check_layout_input
+from text_classification_viz.core.layout import LogStream, check_layout_input
 from text_classification_viz.core.neighbors import Neighbors
 from text_classification_viz.core.umap_optimizer import optimize
 
@@ -22,7 +22,7 @@ SEQUENTIAL_EPOCHS = (200, 1_000)
 EPOCHS_TIMES_ROWS = 2_000_000
 # Of 100 and 200 epochs at 0.03 to 0.1, the least movement that gives up no quality, with a tenth of the rows new.
 REFINING_EPOCHS, REFINING_RATE = 100, 0.05
-FEWEST_ROWS: dict[Optimizer, int] = {"sequential": 3, "umap-learn": MIN_ROWS}
+FEWEST_ROWS: dict[Optimizer, int] = {"sequential": 2, "umap-learn": 8}  # its start needs more than there are axes
 
 MAP_WIDTH = 10.0  # of the start along each axis, as in umap-learn
 START_NOISE = 1e-4  # tells copies apart
@@ -100,7 +100,7 @@ def umap_layout(
         raise InputError(f"umap_projection: min_dist: expected 0 to 1, found {min_dist}")
     if not 0 <= target_weight <= 1:
         raise InputError(f"umap_projection: target_weight: expected 0 to 1, found {target_weight}")
-    n_neighbors = min(n_neighbors, n - 1)  # umap-learn's own limit
+    n_neighbors = min(n_neighbors, max(n - 1, 2))  # n - 1 is umap-learn's own limit, and two rows have each other
     if neighbors.rows.shape[1] < n_neighbors - 1:
         raise InputError(
             f"umap_projection: n_neighbors: expected at most {neighbors.rows.shape[1] + 1}, the neighbours "

@@ -98,7 +98,9 @@ def find_neighbors(
     if n_neighbors < 1:
         raise InputError(f"n_neighbors: expected at least 1, found {n_neighbors}")
     if n < 2:
-        raise InputError(f"train_vectors: expected at least 2 rows to have neighbours, found {n}")
+        raise InputError(
+            f"train_vectors: expected at least 2 rows to have neighbours, found {n}; give a larger training set"
+        )
     k = min(n_neighbors, n - 1)
     match method or choose_method(n):
         case Method.BRUTE_FORCE:

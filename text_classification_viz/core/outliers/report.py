@@ -154,7 +154,7 @@ def outlier_report(
         vectors = vectors[kept]
         lists = keep_rows(lists, kept, vectors)
 
-    classes, labels = np.unique(np.asarray(corrected["class_label"].to_pylist()), return_inverse=True)
+    classes, labels = np.unique(corrected["class_label"].to_numpy(zero_copy_only=False), return_inverse=True)
     labels = labels.astype(np.int32)
     decided = pc.is_in(corrected["id"], reviewed["id"]).to_numpy()
     # Small products in contending threads cost ten times the CPU, and their sums depend on the thread count. So

@@ -107,7 +107,7 @@ def _rows_shown(report: pa.Table, max_rows: int) -> np.ndarray:
     found = pc.not_equal(report["kind"], "none").to_numpy()
     others = np.flatnonzero(~found)
     n_others = max(max_rows - int(found.sum()), int(LEAST_OTHERS * max_rows))
-    labels = report["class_label"].to_numpy(zero_copy_only=False).astype(str)[others]
+    labels = report["class_label"].to_numpy(zero_copy_only=False)[others]
     ids = report["id"].to_numpy()[others]
     share = min(1, n_others / max(len(others), 1))
     chosen = []
