@@ -1,18 +1,23 @@
 """What starts runs: the sensor over real files, the schedule, and what the job holds."""
 
 import os
+import random
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from synthetic import write_upstream
 
+from text_classification_viz import automation
 from text_classification_viz.automation import reviews_sensor, upstream_sensor
 from text_classification_viz.definitions import build_definitions
 from text_classification_viz.storage.data_root import DataRoot
 from text_classification_viz.storage.upstream_io_manager import UpstreamIOManager
+
+Tick = Callable[[Path, str | None], tuple[list[dg.RunRequest | dg.SkipReason], str | None]]
 
 
 @pytest.fixture
@@ -21,10 +26,34 @@ def storage(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def tick(storage: Path, cursor: str | None) -> tuple[list[dg.RunRequest | dg.SkipReason], str | None]:
-    """One evaluation of the sensor: what it yields, and the cursor that it leaves."""
-    context = dg.build_sensor_context(cursor=cursor, resources={"upstream_io_manager": UpstreamIOManager(storage)})
-    return list(upstream_sensor(context)), context.cursor
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+@pytest.fixture
+def tick(instance: dg.DagsterInstance) -> Tick:
+    """One evaluation of the upstream sensor: what it yields, and the cursor that it leaves."""
+
+    def evaluate(storage: Path, cursor: str | None) -> tuple[list[dg.RunRequest | dg.SkipReason], str | None]:
+        context = dg.build_sensor_context(
+            instance=instance,
+            cursor=cursor,
+            sensor_name="upstream_sensor",
+            resources={"upstream_io_manager": UpstreamIOManager(storage)},
+        )
+        return list(upstream_sensor(context)), context.cursor
+
+    return evaluate
+
+
+def waiting_run(instance: dg.DagsterInstance, sensor: str) -> str:
+    @dg.job
+    def job() -> None:
+        pass
+
+    return instance.create_run_for_job(job, tags={"dagster/sensor_name": sensor}).run_id
 
 
 def rewrite(file: Path, text: str) -> None:
@@ -34,14 +63,14 @@ def rewrite(file: Path, text: str) -> None:
     os.utime(file, ns=(last + 1_000_000, last + 1_000_000))
 
 
-def test_first_tick_starts_a_run_and_the_second_skips(storage):
+def test_first_tick_starts_a_run_and_the_second_skips(tick, storage):
     (first,), cursor = tick(storage, None)
     assert isinstance(first, dg.RunRequest)
     (second,), _ = tick(storage, cursor)
     assert isinstance(second, dg.SkipReason)
 
 
-def test_changed_file_starts_a_run_that_names_it(storage):
+def test_changed_file_starts_a_run_that_names_it(tick, storage):
     _, cursor = tick(storage, None)
     labels = storage / "label_transform.json"
     rewrite(labels, labels.read_text() + "\n")
@@ -49,7 +78,7 @@ def test_changed_file_starts_a_run_that_names_it(storage):
     assert request.tags["changed_upstream"] == "label_transform"
 
 
-def test_file_written_again_with_the_same_bytes_is_no_change(storage):
+def test_file_written_again_with_the_same_bytes_is_no_change(tick, storage):
     _, cursor = tick(storage, None)
     labels = storage / "label_transform.json"
     rewrite(labels, labels.read_text())
@@ -57,7 +86,7 @@ def test_file_written_again_with_the_same_bytes_is_no_change(storage):
     assert isinstance(skip, dg.SkipReason)
 
 
-def test_return_to_an_earlier_content_runs_again_under_a_new_key(storage):
+def test_return_to_an_earlier_content_runs_again_under_a_new_key(tick, storage):
     """Dagster ignores a run key that it has seen, so A, B, A needs three."""
     labels = storage / "label_transform.json"
     original = labels.read_text()
@@ -69,7 +98,7 @@ def test_return_to_an_earlier_content_runs_again_under_a_new_key(storage):
     assert len(set(keys)) == 3
 
 
-def test_missing_file_skips_with_the_reason_and_keeps_the_cursor(storage):
+def test_missing_file_skips_with_the_reason_and_keeps_the_cursor(tick, storage):
     _, cursor = tick(storage, None)
     (storage / "train_set.jsonl").unlink()
     (skip,), after = tick(storage, cursor)
@@ -77,11 +106,70 @@ def test_missing_file_skips_with_the_reason_and_keeps_the_cursor(storage):
     assert after == cursor
 
 
-def test_reviews_start_a_run_when_a_file_is_new_changed_or_gone_and_not_otherwise(tmp_path):
+def test_changes_while_a_run_is_waiting_are_left_to_it(tick, storage, instance):
+    labels = storage / "label_transform.json"
+    _, cursor = tick(storage, None)
+    run_id = waiting_run(instance, "upstream_sensor")
+    rewrite(labels, labels.read_text() + "\n")
+    (skip,), cursor = tick(storage, cursor)
+    assert "waiting" in skip.skip_message
+    instance.delete_run(run_id)
+    assert isinstance(tick(storage, cursor)[0][0], dg.SkipReason)  # the change has had its run
+    waiting_run(instance, "another_sensor")
+    rewrite(labels, labels.read_text() + "\n")
+    assert isinstance(tick(storage, cursor)[0][0], dg.RunRequest)
+
+
+@pytest.mark.soak
+def test_upstream_that_flaps_has_a_run_for_each_content_and_none_twice(tick, storage, trials, tell):
+    """Each tick finds files as they were, changed, back again, written anew with the same bytes, half, or gone."""
+    rng, n_ticks = random.Random(0), trials(100, 1_000)
+    files = [storage / name for name in ("train_set.jsonl", "train_embeddings.npy", "label_transform.json")]
+    versions = {file: [file.read_bytes() + b"\n" * number for number in range(3)] for file in files}
+    there = {file: contents[0] for file, contents in versions.items()}
+    clock, cursor, ran, keys, n_skipped = files[0].stat().st_mtime_ns, None, None, [], 0
+    for _ in range(n_ticks):
+        for file in rng.sample(files, rng.choice((0, 0, 1, 2))):
+            whole = rng.choice(versions[file])
+            there[file] = rng.choice((whole, whole, whole[: len(whole) // 2], None))
+            file.unlink(missing_ok=True)
+            if there[file] is not None:
+                file.write_bytes(there[file])
+                clock += 1_000_000
+                os.utime(file, ns=(clock, clock))
+        (outcome,), cursor = tick(storage, cursor)
+        if None not in there.values() and there != ran:
+            assert isinstance(outcome, dg.RunRequest)
+            keys.append(outcome.run_key)
+            ran = dict(there)
+        else:
+            assert isinstance(outcome, dg.SkipReason)
+            n_skipped += 1
+    assert len(set(keys)) == len(keys)
+    assert n_skipped > n_ticks / 10
+    tell(f"sensor: {n_ticks:,} ticks while upstream flaps: {len(keys)} runs, none missed or twice")
+
+
+def test_review_file_that_goes_away_while_the_sensor_looks_is_no_failure(tmp_path, instance, monkeypatch):
+    (tmp_path / "reviews").mkdir()
+    monkeypatch.setattr(automation, "review_files", lambda folder: [folder / "gone.csv"])
+    context = dg.build_sensor_context(
+        instance=instance, sensor_name="reviews_sensor", resources={"data_root": DataRoot(tmp_path)}
+    )
+    (skip,) = reviews_sensor(context)
+    assert "gone.csv" in skip.skip_message
+
+
+def test_reviews_start_a_run_when_a_file_is_new_changed_or_gone_and_not_otherwise(tmp_path, instance):
     reviews = tmp_path / "reviews"
 
     def starts_run(cursor: str | None) -> tuple[bool, str | None]:
-        context = dg.build_sensor_context(cursor=cursor, resources={"data_root": DataRoot(tmp_path)})
+        context = dg.build_sensor_context(
+            instance=instance,
+            cursor=cursor,
+            sensor_name="reviews_sensor",
+            resources={"data_root": DataRoot(tmp_path)},
+        )
         (outcome,) = reviews_sensor(context)
         return isinstance(outcome, dg.RunRequest), context.cursor
 
@@ -100,6 +188,10 @@ def test_reviews_start_a_run_when_a_file_is_new_changed_or_gone_and_not_otherwis
     file.unlink()
     started, cursor = starts_run(cursor)
     assert started
+    waiting_run(instance, "reviews_sensor")
+    file.write_text("id")
+    assert not starts_run(cursor)[0]
+    file.unlink()
     assert not starts_run(cursor)[0]
 
 

@@ -15,6 +15,7 @@ from text_classification_viz.storage.upstream_files import find_upstream_file, h
 from text_classification_viz.storage.upstream_io_manager import UpstreamIOManager
 
 WEEKLY = "0 6 * * 1"
+WAITING = "A run that was started for an earlier change is waiting, and will read the files as they are then."
 
 visualization_job = dg.define_asset_job(
     "visualization_job",
@@ -68,6 +69,9 @@ def upstream_sensor(
     if not changed:
         yield dg.SkipReason("The upstream files are those of the last run.")
         return
+    if _run_is_waiting(context):
+        yield dg.SkipReason(WAITING)
+        return
     # The stamps belong to the run key: files that return to an earlier content are to be run again.
     run_key = hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
     yield dg.RunRequest(run_key=run_key, tags={"changed_upstream": ", ".join(changed)})
@@ -82,14 +86,30 @@ def reviews_sensor(
     context: dg.SensorEvaluationContext, data_root: dg.ResourceParam[DataRoot]
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Compare names, sizes and times of change with those of the last run that was started."""
-    stamps = [
-        [path.name, stat.st_size, stat.st_mtime_ns]
-        for path in review_files(data_root.reviews)
-        for stat in [path.lstat()]
-    ]
+    try:
+        stamps = [
+            [path.name, stat.st_size, stat.st_mtime_ns]
+            for path in review_files(data_root.reviews)
+            for stat in [path.lstat()]
+        ]
+    except OSError as error:
+        yield dg.SkipReason(f"{error}: a file that went away meanwhile is seen at the next tick.")
+        return
     seen = json.dumps(stamps)
     if seen == (context.cursor or "[]"):
         yield dg.SkipReason("The review files are those of the last run.")
         return
     context.update_cursor(seen)
+    if _run_is_waiting(context):
+        yield dg.SkipReason(WAITING)
+        return
     yield dg.RunRequest()  # without a key: Dagster ignores one that it has seen, and files come back as they were
+
+
+def _run_is_waiting(context: dg.SensorEvaluationContext) -> bool:
+    """Whether a run of this sensor has yet to begin; without this, frequent changes would pile up in the queue."""
+    waiting = dg.RunsFilter(
+        tags={"dagster/sensor_name": context.sensor_name},
+        statuses=[dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.QUEUED],
+    )
+    return bool(context.instance.get_run_records(waiting, limit=1))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from text_classification_viz import automation, checks
+from text_classification_viz import automation, checks, retention
 from text_classification_viz.assets import (
     class_overlap,
     neighbors,
@@ -54,8 +54,8 @@ def build_definitions(
             projector_logs.projector_logs,
         ],
         asset_checks=checks.asset_checks,
-        jobs=[automation.visualization_job, automation.review_job],
-        schedules=[automation.visualization_schedule],
+        jobs=[automation.visualization_job, automation.review_job, retention.retention_job],
+        schedules=[automation.visualization_schedule, retention.retention_schedule],
         sensors=[automation.upstream_sensor, automation.reviews_sensor],
         # A process for each step would cost seconds for each; a larger deployment sets its own executor.
         executor=dg.in_process_executor,

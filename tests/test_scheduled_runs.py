@@ -1,0 +1,384 @@
+"""Left to run: a real code server and a real daemon, and runs by schedule, by sensor and from the queue."""
+
+import hashlib
+import json
+import os
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from browser import free_port
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster_graphql.test.utils import execute_dagster_graphql
+from graph import FAST
+from synthetic import make_training_set, write_upstream
+
+PROJECT = Path(__file__).parents[1]
+LOCATION = "text_classification_viz"
+REPOSITORY = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__"}
+LIGHT = ["train_df", "train_vectors", "sampled_train_df"]  # a run of these ends within seconds
+# The shortest intervals that the settings allow, in place of five seconds and two minutes.
+SHORTEST = {
+    "enabled: true": "enabled: true\n  poll_interval_seconds: 1",
+    "concurrency:": "run_queue: {dequeue_interval_seconds: 1}\nconcurrency:",
+}
+WEEK = 7 * 24 * 3_600
+KEEP_HOURS = 0.05  # of projector runs, and of Dagster's
+RETENTION_EVERY = 25
+POLL_SECONDS = 0.2
+RUN_SECONDS = 180
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="processes are watched through /proc"
+)
+
+
+@contextmanager
+def process(command: Sequence[str], log: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `command` until the block ends, and end it then with all processes that it started."""
+    with log.open("ab") as output:
+        server = subprocess.Popen(
+            command, env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=PROJECT, start_new_session=True
+        )
+    try:
+        yield server
+    finally:
+        for signal_number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(server.pid, signal_number)
+                server.wait(timeout=20)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                continue
+
+
+def until(found: Callable[[], Any], what: str, seconds: float = RUN_SECONDS) -> Any:
+    """Ask again until the answer is true."""
+    deadline = time.monotonic() + seconds
+    while not (answer := found()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {seconds} s: {what}")
+        time.sleep(POLL_SECONDS)
+    return answer
+
+
+@dataclass
+class Deployment:
+    """A DAGSTER_HOME, a DATA_ROOT, a code server and a daemon."""
+
+    folder: Path
+    stack: ExitStack
+    port: int = field(default_factory=free_port)
+
+    def __post_init__(self) -> None:
+        for path in (self.home, self.upstream, self.temporary):
+            path.mkdir()
+        write_upstream(self.upstream, make_training_set(120))
+        settings = (PROJECT / "dagster.yaml").read_text()
+        for ours, shorter in SHORTEST.items():
+            settings = settings.replace(ours, shorter)
+        (self.home / "dagster.yaml").write_text(settings)
+        self.workspace.write_text(
+            f"load_from: [grpc_server: {{host: 127.0.0.1, port: {self.port}, location_name: {LOCATION}}}]\n"
+        )
+        module = "text_classification_viz.definitions"
+        address = ["--host", "127.0.0.1", "--port", str(self.port)]
+        self.code_server = self._start(
+            "code_server", ["dagster", "api", "grpc", *address, "-m", module, "--location-name", LOCATION]
+        )
+        until(self._code_is_served, f"the code server answers:\n{(self.folder / 'code_server.log').read_text()}")
+        self.instance = self.stack.enter_context(dg.DagsterInstance.from_config(str(self.home)))
+        self._contexts = self.stack.enter_context(
+            WorkspaceProcessContext(self.instance, WorkspaceFileTarget([str(self.workspace)]))
+        )
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def data_root(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def upstream(self) -> Path:
+        return self.folder / "upstream"
+
+    @property
+    def temporary(self) -> Path:
+        """What both processes and their children take for /tmp."""
+        return self.folder / "temporary"
+
+    @property
+    def workspace(self) -> Path:
+        return self.folder / "workspace.yaml"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "DAGSTER_HOME": str(self.home),
+            "DATA_ROOT": str(self.data_root),
+            "UPSTREAM_STORAGE": str(self.upstream),
+            "TMPDIR": str(self.temporary),
+            "VISUALIZATION_CRON": "",
+        }
+
+    def _code_is_served(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def start_daemon(self) -> None:
+        self.daemon = self._start("daemon", ["dagster._daemon", "run", "-w", str(self.workspace)])
+
+    def _start(self, name: str, module: list[str]) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", *module]
+        return self.stack.enter_context(process(command, self.folder / f"{name}.log", self.environment))
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """What the web UI would ask, answered without a web server."""
+        result = execute_dagster_graphql(self._contexts.create_request_context(), query, variables)
+        assert not result.errors, result.errors
+        return result.data
+
+    def launch(self, job: str = "visualization_job", assets: list[str] | None = None, **config: Any) -> str:
+        """Launch a run as the web UI does, and give its id."""
+        selector: dict[str, Any] = {**REPOSITORY, "jobName": job}
+        if assets:
+            selector["assetSelection"] = [{"path": [asset]} for asset in assets]
+        launched = self.ask(
+            "mutation($execution: ExecutionParams!) { launchRun(executionParams: $execution) { __typename "
+            "... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }",
+            execution={"selector": selector, "runConfigData": json.dumps({"ops": config})},
+        )["launchRun"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        return launched["run"]["runId"]
+
+    def switch_on_schedule(self, since: float) -> None:
+        """Switch on the weekly schedule as if that had been at `since`: it is at once due for what it missed."""
+        selector = {**REPOSITORY, "scheduleName": "visualization_schedule"}
+        self.ask(
+            "mutation($schedule: ScheduleSelector!) { startSchedule(scheduleSelector: $schedule) { __typename } }",
+            schedule=selector,
+        )
+        (state,) = self.instance.all_instigator_state()
+        self.instance.update_instigator_state(
+            state.with_data(state.instigator_data._replace(start_timestamp=since))
+        )
+
+    def switch_on_sensor(self) -> None:
+        self.ask(
+            "mutation($sensor: SensorSelector!) { startSensor(sensorSelector: $sensor) { __typename } }",
+            sensor={**REPOSITORY, "sensorName": "upstream_sensor"},
+        )
+
+    def status(self, run_id: str) -> str:
+        return self.instance.get_run_by_id(run_id).status.value
+
+    def runs(self, *statuses: str) -> list[str]:
+        """Ids of the runs in these states, or of all; the oldest first."""
+        states = [dg.DagsterRunStatus(status) for status in statuses]
+        return [run.run_id for run in reversed(self.instance.get_runs(dg.RunsFilter(statuses=states)))]
+
+    def wait_for(self, run_id: str, *statuses: str) -> str:
+        return until(
+            lambda: (status := self.status(run_id)) in statuses and status,
+            f"run {run_id} is {' or '.join(statuses)}; found {self.status(run_id)}",
+        )
+
+    def end_of(self, run_id: str) -> str:
+        return self.wait_for(run_id, "SUCCESS", "FAILURE", "CANCELED")
+
+    def times(self, run_id: str) -> tuple[float, float]:
+        """When the run started and ended."""
+        record = self.instance.get_run_record_by_id(run_id)
+        return record.start_time, record.end_time
+
+    def why_failed(self, run_id: str) -> str:
+        """What the log of the run says of its end."""
+        entries = self.instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+        engine = self.instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+        return "\n".join(entry.user_message or entry.message for entry in [*engine, *entries])
+
+    def worker(self, run_id: str) -> int:
+        """The process that carries out a run, by what it says itself when it starts."""
+        started = [
+            match
+            for entry in self.instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+            if (match := re.search(r"Started process for run \(pid: (\d+)\)", entry.message))
+        ]
+        return int(started[0][1])
+
+    def has_begun(self, run_id: str, step: str) -> bool:
+        begun = self.instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_START)
+        return step in {entry.step_key for entry in begun}
+
+    def tables(self) -> dict[str, str]:
+        """SHA-256 of each published table."""
+        folder = self.data_root / "visualization"
+        files = [*folder.glob("*.parquet"), *folder.glob("*.npy")]
+        return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+    def leftovers(self) -> list[Path]:
+        """Temporary files of ours and of anybody else's."""
+        ours = [*self.data_root.rglob(".*.tmp"), *self.data_root.glob("**/.staging/*")]
+        return [*ours, *(path for path in self.temporary.rglob("*") if path.is_file())]
+
+
+@pytest.fixture(scope="module")
+def deployment() -> Iterator[Deployment]:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        yield Deployment(Path(folder), stack)
+
+
+def resident_mb(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def open_files(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def children(pid: int) -> list[int]:
+    """Processes that `pid` started, dead ones that it has not looked after included."""
+    lists = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(child) for each in lists for child in each]
+
+
+def megabytes(folder: Path) -> float:
+    sizes = []
+    for file in folder.rglob("*"):
+        try:
+            sizes.append(file.lstat().st_blocks * 512)
+        except FileNotFoundError:  # sqlite's own side files come and go
+            continue
+    return sum(sizes) / 1e6
+
+
+@dataclass
+class Sample:
+    """What is in use once a run has ended."""
+
+    code_server_mb: float
+    daemon_mb: float
+    code_server_files: int
+    daemon_files: int
+    processes: int
+    data_root_mb: float
+    seconds: float
+
+    @classmethod
+    def of(cls, deployment: Deployment, run_id: str) -> "Sample":
+        server, daemon = deployment.code_server.pid, deployment.daemon.pid
+        started, ended = deployment.times(run_id)
+        return cls(
+            resident_mb(server),
+            resident_mb(daemon),
+            open_files(server),
+            open_files(daemon),
+            len(children(server)),
+            megabytes(deployment.data_root),
+            ended - started,
+        )
+
+
+def early_and_late(samples: list[Sample], name: str) -> tuple[float, float]:
+    """Medians over the second quarter and over the last."""
+    values = [getattr(sample, name) for sample in samples]
+    quarter = max(1, len(values) // 4)
+    return statistics.median(values[quarter : 2 * quarter] or values), statistics.median(values[-quarter:])
+
+
+def test_scheduled_run_and_one_launched_at_the_same_moment_follow_each_other(deployment):
+    """The schedule was switched on two weeks ago and missed two Mondays: it runs once, as it has no partitions."""
+    deployment.switch_on_schedule(time.time() - 2 * WEEK)
+    deployment.start_daemon()
+    deployment.launch(assets=LIGHT)
+    until(lambda: len(deployment.runs()) == 2, "the schedule has its run")
+    first = until(lambda: deployment.runs("STARTED"), "a run has started")
+    waiting = [run for run in deployment.runs() if run not in first]
+    assert [deployment.status(run) for run in waiting] == ["QUEUED"]
+    assert [deployment.end_of(run) for run in [*first, *waiting]] == ["SUCCESS", "SUCCESS"]
+    assert deployment.times(first[0])[1] <= deployment.times(waiting[0])[0]
+    assert len(deployment.runs()) == 2
+    assert not deployment.leftovers()
+
+
+@pytest.mark.soak
+def test_killed_run_fails_leaves_the_last_good_tables_and_lets_the_next_succeed(deployment, trials, tell):
+    before, waited = deployment.tables(), []
+    for trial in range(trials(1, 20)):
+        killed = deployment.launch(**FAST)
+        behind = deployment.launch(assets=LIGHT)
+        step = ["nearest_neighbors", "outlier_report", "tsne_projection", "umap_projection"][trial % 4]
+        until(lambda run=killed, step=step: deployment.has_begun(run, step), f"{step} has begun")
+        assert deployment.status(behind) == "QUEUED"
+        os.kill(deployment.worker(killed), signal.SIGKILL)
+        began = time.monotonic()
+        assert deployment.end_of(killed) == "FAILURE"
+        waited.append(time.monotonic() - began)
+        assert "terminated by signal 9 (SIGKILL)" in deployment.why_failed(killed)
+        assert deployment.end_of(behind) == "SUCCESS"
+        assert deployment.tables() == before
+    tell(f"runs whose worker was killed: {len(waited)}, each failed within {max(waited):.1f} s, no table lost")
+
+
+def test_run_of_which_nobody_knows_holds_up_the_others_only_until_its_time_is_over(deployment):
+    """As where `dg launch` was killed, or a machine went down: no code server is there to tell of its end."""
+
+    @dg.job
+    def lost_job() -> None:
+        pass
+
+    lost = deployment.instance.create_run_for_job(lost_job, tags={"dagster/max_runtime": "2"}).run_id
+    deployment.instance.report_dagster_event(
+        dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, "lost_job"), run_id=lost
+    )
+    behind = deployment.launch(assets=LIGHT)
+    assert deployment.end_of(behind) == "SUCCESS"
+    assert deployment.status(lost) == "FAILURE"
+    assert deployment.times(lost)[1] <= deployment.times(behind)[0]
+
+
+@pytest.mark.soak
+def test_runs_in_a_row_succeed_and_use_no_more_as_time_goes_on(deployment, trials, tell):
+    number = trials(1, 200)
+    assets = trials(LIGHT, None)
+    config = {} if assets else {**FAST, "projector_logs": {"config": {"keep_hours": KEEP_HOURS}}}
+    retention = {"remove_old_runs": {"config": {"keep_days": KEEP_HOURS / 24}}}
+    failed_before = deployment.runs("FAILURE")
+    if not assets:
+        deployment.switch_on_sensor()
+    samples, homes = [], []
+    for number_of_run in range(1, number + 1):
+        run = deployment.launch(assets=assets, **config)
+        assert deployment.end_of(run) == "SUCCESS"
+        samples.append(Sample.of(deployment, run))
+        if number_of_run % RETENTION_EVERY == 0 or number_of_run == number:
+            full = megabytes(deployment.home)
+            assert deployment.end_of(deployment.launch("retention_job", **retention)) == "SUCCESS"
+            homes.append((full, megabytes(deployment.home), len(deployment.runs())))
+            print(number_of_run, samples[-1], homes[-1], flush=True)
+    until(lambda: not deployment.runs("QUEUED", "STARTING", "STARTED"), "all has run that the sensor asked for")
+    assert set(deployment.runs("FAILURE")) <= set(failed_before)
+    assert not deployment.leftovers()
+    tell(f"runs in a row: {number} of {number} succeeded, one process each, no temporary file left")
+    for name in Sample.__dataclass_fields__:
+        early, late = early_and_late(samples, name)
+        tell(f"{name}, median over the second quarter of the runs and over the last: {early:.1f}, {late:.1f}")
+        if number >= 100:
+            assert late <= 1.15 * early
+    for full, emptied, kept in homes:
+        tell(f"DAGSTER_HOME before and after retention: {full:.1f} MB, {emptied:.1f} MB; {kept} runs kept")

@@ -1,0 +1,102 @@
+"""Retention: how long Dagster keeps its records of runs, which it never removes by itself.
+
+Belongs here: what goes with age from DAGSTER_HOME. Ticks go by `dagster.yaml`, old folders of the projector by
+`projector_logs`, and what dead writers left behind by the next publish.
+"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+DAILY = "0 4 * * *"
+FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+
+
+class RetentionConfig(dg.Config):
+    """Settings of `remove_old_runs`."""
+
+    keep_days: float = Field(
+        default=30,
+        gt=0,
+        description="Days for which a run is kept after it has ended. What Dagster plots over time goes with the "
+        "runs; the figures under the projector's tabs stay.",
+    )
+
+
+@dg.op(
+    description="Removes runs that ended over keep_days ago, with their events and logs, unless an asset's latest "
+    "materialization or a check's latest evaluation is theirs. A run in progress stays, however old it is.",
+)
+def remove_old_runs(context: dg.OpExecutionContext, config: RetentionConfig) -> None:
+    """Remove them one by one, the oldest first; one that is interrupted leaves the rest for the next day."""
+    instance = context.instance
+    end = datetime.now(UTC) - timedelta(days=config.keep_days)
+    records = instance.get_run_records(
+        dg.RunsFilter(statuses=FINISHED, created_before=end), order_by="create_timestamp", ascending=True
+    )
+    old = [record.dagster_run.run_id for record in records if (record.end_time or 0) < end.timestamp()]
+    held = [run_id for run_id in old if _holds_what_stands(instance, run_id)]
+    for run_id in old:
+        if run_id not in held:
+            _remove(instance, run_id)
+    context.log.info(
+        "Removed %d runs that ended before %s; kept %d as old for what they hold: %s",
+        len(old) - len(held),
+        end.isoformat(timespec="seconds"),
+        len(held),
+        ", ".join(held) or "none",
+    )
+
+
+@dg.job(description="Keeps Dagster's own records from growing without end: runs go when they are old.")
+def retention_job() -> None:
+    """One step over all runs of this Dagster, of every code location."""
+    remove_old_runs()
+
+
+retention_schedule = dg.ScheduleDefinition(
+    name="retention_schedule",
+    job=retention_job,
+    cron_schedule=DAILY,
+    description="Daily, at four.",
+)
+
+
+def _holds_what_stands(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether an asset's latest materialization or a check's latest evaluation belongs to the run."""
+    kinds = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
+    events = [entry.get_dagster_event() for entry in instance.all_logs(run_id, of_type=kinds)]
+    return any(run_id in _latest_run(instance, event) for event in events)
+
+
+def _latest_run(instance: dg.DagsterInstance, event: dg.DagsterEvent) -> list[str]:
+    """Give the run of the latest event on the same asset and partition, or check; none where they were wiped."""
+    if event.is_step_materialization:
+        made = event.step_materialization_data.materialization
+        same = dg.AssetRecordsFilter(
+            asset_key=made.asset_key, asset_partitions=[made.partition] if made.partition else None
+        )
+        return [record.event_log_entry.run_id for record in instance.fetch_materializations(same, limit=1).records]
+    # Private, as all of Dagster that tells of past evaluations; imported here, so that a version that has moved it
+    # costs the retention and no more.
+    from dagster._core.storage.asset_check_execution_record import COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES
+
+    history = instance.event_log_storage.get_asset_check_execution_history(
+        event.asset_check_evaluation_data.asset_check_key,
+        limit=1,
+        status=COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
+    )
+    return [record.run_id for record in history]
+
+
+def _remove(instance: dg.DagsterInstance, run_id: str) -> None:
+    from dagster._core.storage.event_log import SqliteEventLogStorage
+
+    instance.compute_log_manager.delete_logs(prefix=[run_id])
+    instance.delete_run(run_id)
+    storage = instance.event_log_storage
+    if isinstance(storage, SqliteEventLogStorage):  # which keeps a file for each run, and would keep it empty
+        for suffix in ("", "-wal", "-shm"):
+            Path(storage.path_for_shard(run_id) + suffix).unlink(missing_ok=True)
