@@ -81,6 +81,7 @@ class Deployment:
     folder: Path
     stack: ExitStack
     port: int = field(default_factory=free_port)
+    daemon: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
         for path in (self.home, self.upstream, self.temporary):
@@ -141,7 +142,8 @@ class Deployment:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def start_daemon(self) -> None:
-        self.daemon = self._start("daemon", ["dagster._daemon", "run", "-w", str(self.workspace)])
+        """Start it, unless a test before has."""
+        self.daemon = self.daemon or self._start("daemon", ["dagster._daemon", "run", "-w", str(self.workspace)])
 
     def _start(self, name: str, module: list[str]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", *module]
@@ -318,6 +320,7 @@ def test_scheduled_run_and_one_launched_at_the_same_moment_follow_each_other(dep
 
 @pytest.mark.soak
 def test_killed_run_fails_leaves_the_last_good_tables_and_lets_the_next_succeed(deployment, trials, tell):
+    deployment.start_daemon()
     before, waited = deployment.tables(), []
     for trial in range(trials(1, 20)):
         killed = deployment.launch(**FAST)
@@ -342,6 +345,7 @@ def test_run_of_which_nobody_knows_holds_up_the_others_only_until_its_time_is_ov
     def lost_job() -> None:
         pass
 
+    deployment.start_daemon()
     lost = deployment.instance.create_run_for_job(lost_job, tags={"dagster/max_runtime": "2"}).run_id
     deployment.instance.report_dagster_event(
         dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, "lost_job"), run_id=lost
@@ -354,6 +358,7 @@ def test_run_of_which_nobody_knows_holds_up_the_others_only_until_its_time_is_ov
 
 @pytest.mark.soak
 def test_runs_in_a_row_succeed_and_use_no_more_as_time_goes_on(deployment, trials, tell):
+    deployment.start_daemon()
     number = trials(1, 200)
     assets = trials(LIGHT, None)
     config = {} if assets else {**FAST, "projector_logs": {"config": {"keep_hours": KEEP_HOURS}}}
