@@ -88,7 +88,7 @@ class Deployment:
 
 
 def published(root: DataRoot) -> dict[str, str]:
-    """SHA-256 of each table, picture and page: the same input gives the same bytes, but where runs are compared."""
+    """SHA-256 of each table, picture and page: same input, same bytes, but where runs are compared."""
     files = [path for path in root.tables.iterdir() if path.stem != "row_changes"]
     return {path.name: sha256(path.read_bytes()).hexdigest() for path in files}
 
@@ -147,6 +147,7 @@ def test_disk_that_takes_no_more(finished, tmp_path, spare, found):
     assert strays(after) == []
 
 
+@pytest.mark.soak
 def test_runs_side_by_side_lose_nothing_and_no_reader_sees_a_part(finished, trials, tell):
     """`dg launch` does not queue: both write the same tables and pages, and each its own run of the projector."""
     deployment, _ = finished

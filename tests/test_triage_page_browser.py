@@ -187,6 +187,34 @@ def test_a_reviewer_works_through_a_lasso_and_the_file_holds_exactly_that(page, 
     assert {row["id"] - FIRST_ID: (row["decision"], row["new_label"], row["note"]) for row in table} == expected
 
 
+def test_page_that_is_replaced_while_it_is_open_goes_on_and_opened_again_knows_the_decisions(page, tmp_path):
+    def progress():
+        return page.locator("#progress-text").inner_text()
+
+    page.keyboard.press("k")
+    give_name(page)
+    # One finding more, and the first row has been relabelled upstream.
+    later = report_of(n_mislabelled=10, class_label=["SPORT", *report_of()["class_label"].to_pylist()[1:]])
+    write_page(tmp_path, later)
+    page.keyboard.press("k")
+    assert progress() == "2 of 9 reviewed"
+    page.reload()
+    assert progress() == "1 of 10 reviewed"
+    page.keyboard.press("d")  # on the first open row, which is the relabelled one
+    assert progress() == "2 of 10 reviewed"
+    decided = read_reviews(download(page, tmp_path / "reviews").parent)
+    assert [(row.id - FIRST_ID, row.class_label, row.decision) for row in decided] == [
+        (0, "ART", "keep"),
+        (1, "SPORT", "keep"),
+        (0, "SPORT", "drop"),
+    ]
+    page.reload()
+    assert progress() == "2 of 10 reviewed"
+    write_page(tmp_path, report_of(n_mislabelled=11))
+    page.reload()
+    assert progress() == "0 of 11 reviewed"  # what was downloaded is for the folder of reviews to say
+
+
 def test_undo_takes_back_decision_after_decision(page):
     page.keyboard.press("k")
     give_name(page)

@@ -43,7 +43,7 @@ def triage_page(report: pa.Table, maps: Sequence[PageMap], max_rows: int = MAX_R
         style=(WEB / "style.css").read_text(encoding="utf-8"),
         scripts={"datatables": datatables_script(), "script": join_modules("main")},
         data=encoded,
-        # The browser keeps what a reviewer decided under this key, so that decisions on other data stay apart.
+        # By which the browser tells that the page was made anew, and goes on with what was not downloaded.
         data_key=hashlib.sha256(encoded.encode()).hexdigest(),
         title=f"Label triage: {report.num_rows:,} rows, {len(data['classes'])} classes",
     ).encode()

@@ -17,6 +17,7 @@ export function downloadReviews(reviews, reviewer) {
   const url = URL.createObjectURL(content);
   element("a", { href: url, download: `reviews-${name}-${minute}.csv` }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  reviews.markDownloaded();
   const notes = reviews.records().length - decided.length;
   const left = notes ? ` ${number(notes)} notes on rows without a decision are not in it.` : "";
   toast(`${number(decided.length)} decisions; put the file into the folder of reviews.${left}`);

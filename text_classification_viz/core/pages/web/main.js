@@ -21,7 +21,8 @@ const ALL_REVIEWED = "All rows of this filter are reviewed.";
 const source = byId("data");
 const rows = readRows(JSON.parse(source.textContent));
 const rowOfId = new Map(rows.ids.slice(0, rows.count).map((id, row) => [id, row]));
-const storage = openStorage(source.dataset.key);
+// Whoever's data has the same labels and the page at the same place has the same data, a run later.
+const storage = openStorage(`${location.pathname}:${rows.classes.join()}`, source.dataset.key);
 const reviews = new Reviews();
 const criteria = defaultCriteria(rows);
 const search = createSearch(rows);
@@ -32,7 +33,10 @@ let unsaved = false; // decisions that neither the browser nor a file has
 const recordOf = (row) => reviews.get(rows.ids[row]);
 const isReviewed = (row) => Boolean(rows.reviewed[row]) || isDecided(recordOf(row));
 
-reviews.load(storage.loadReviews());
+const labelOfId = (id) => rows.classes[rows.label[rowOfId.get(id)]];
+const loadReviews = () =>
+  reviews.load(storage.loadReviews(), (record) => labelOfId(record.id) === record.class_label);
+loadReviews();
 
 // ---- the parts
 
@@ -159,11 +163,13 @@ function note(text) {
 }
 
 function download() {
-  if (downloadReviews(reviews, reviewer.name())) unsaved = false;
+  if (!downloadReviews(reviews, reviewer.name())) return;
+  unsaved = false;
+  storage.saveReviews(reviews.records());
 }
 
 async function takeFile(file) {
-  await importReviews(file, reviews, (id) => rows.classes[rows.label[rowOfId.get(id)]], rows.classes);
+  await importReviews(file, reviews, labelOfId, rows.classes);
   save();
   update();
   if (current >= 0) goTo(current);
@@ -295,7 +301,7 @@ setUpTheme(
   () => map.restyle(),
 );
 storage.onOtherTab(() => {
-  reviews.load(storage.loadReviews());
+  loadReviews();
   update();
   if (current >= 0) detail.refresh(current, recordOf(current));
 });

@@ -17,18 +17,24 @@ export function isDecided(record) {
 // A record with a note and no decision is kept here and not written to the file.
 export class Reviews {
   #byId = new Map();
+  #ofOtherPages = []; // records of rows or labels that this page does not have; they go into the file all the same
   #past = []; // of each step, the records that it replaced
 
-  load(records) {
-    this.#byId = new Map(records.map((record) => [record.id, record]));
+  load(records, isOfPage = () => true) {
+    this.#byId = new Map(records.filter(isOfPage).map((record) => [record.id, record]));
+    this.#ofOtherPages = records.filter((record) => !isOfPage(record));
   }
 
   records() {
-    return [...this.#byId.values()];
+    return [...this.#ofOtherPages, ...this.#byId.values()];
   }
 
   decided() {
     return this.records().filter(isDecided);
+  }
+
+  markDownloaded() {
+    for (const record of this.decided()) record.downloaded = true;
   }
 
   get(id) {
