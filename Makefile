@@ -3,13 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 export DATA_ROOT ?= $(CURDIR)/data
 export DAGSTER_HOME ?= $(DATA_ROOT)/dagster_home
+UI_PORT ?= 3000
+TENSORBOARD_PORT ?= 6006
 
 .PHONY: help install demo ui tensorboard test soak bench
 
 help:
 	@echo "make demo         install, then make maps and the outlier report of public text"
-	@echo "make ui           open Dagster with both code locations, on http://127.0.0.1:3000"
-	@echo "make tensorboard  open the projector runs, on http://127.0.0.1:6006"
+	@echo "make ui           open Dagster with both code locations, on http://127.0.0.1:$(UI_PORT)"
+	@echo "make tensorboard  open the projector runs, on http://127.0.0.1:$(TENSORBOARD_PORT)"
 	@echo "make test         install, then all checks"
 	@echo "make install      only install into .venv"
 	@echo "make soak         the tests of trust in their long form: hours"
@@ -45,12 +47,12 @@ demo: install $(DAGSTER_HOME)/dagster.yaml
 	@echo "      make tensorboard   the maps, to explore"
 
 ui: install $(DAGSTER_HOME)/dagster.yaml
-	$(BIN)/dg dev -w workspace.yaml --host 127.0.0.1 --port 3000
+	$(BIN)/dg dev -w workspace.yaml --host 127.0.0.1 --port $(UI_PORT)
 
 # The newest run alone: of several, the projector opens the oldest. It holds the figures and pictures of those before.
 tensorboard: install
 	$(BIN)/tensorboard --logdir "$$(ls -d "$$DATA_ROOT"/embeddings/train/* | tail -n 1)" \
-		--samples_per_plugin images=100 --host 127.0.0.1 --port 6006
+		--samples_per_plugin images=100 --host 127.0.0.1 --port $(TENSORBOARD_PORT)
 
 test: install
 	$(BIN)/ruff check
