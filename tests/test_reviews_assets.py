@@ -145,6 +145,18 @@ def test_what_is_set_aside_or_in_conflict_is_told_and_warned_of(loop):
         assert check.metadata[count].value == told[count] == 1
 
 
+def test_many_that_are_set_aside_are_told_in_short_and_in_print(loop, capfd):
+    """Each line of the log is an event in Dagster's database, and a label is other people's text."""
+    ids = [7, *range(100, 299)]
+    loop.review("ada.csv", *(f"{id_},\x1b[31mRED,drop,,Ada,2026-01-01T00:00:00Z," for id_ in ids))
+    assert loop.run().success
+    told = [line for line in capfd.readouterr().err.splitlines() if "not applied" in line]
+    assert len(told) == 51
+    assert "and 150 more decisions are not applied" in told[-1]
+    (changed,) = [line for line in told if "RED" in line]
+    assert r"\x1b[31mRED" in changed
+
+
 def test_a_broken_file_fails_and_leaves_the_last_good_table(loop):
     loop.review("a.csv", "3,SPORT,keep,,ann,2026-03-01T12:00:00Z,")
     loop.run()

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from text_classification_viz.assets.common import COMMON, markdown_table
 from text_classification_viz.core import label_studio
+from text_classification_viz.core.errors import printable
 from text_classification_viz.core.reviews import Conflict, SetAside, apply_reviews, settle
 from text_classification_viz.core.tables import DECISIONS
 from text_classification_viz.storage.data_root import DataRoot
@@ -47,8 +48,10 @@ def reviewed_labels(
     """Read the review files and let the newest decisions stand."""
     files = review_files(data_root.reviews)
     reviews = settle(read_reviews(data_root.reviews), train_df)
-    for set_aside in reviews.set_aside:
-        context.log.warning(f"{set_aside.decision.place}: not applied, because {set_aside.reason}")
+    for set_aside in reviews.set_aside[:ROWS_SHOWN]:
+        context.log.warning(printable(f"{set_aside.decision.place}: not applied, because {set_aside.reason}"))
+    if len(reviews.set_aside) > ROWS_SHOWN:
+        context.log.warning(f"and {len(reviews.set_aside) - ROWS_SHOWN:,} more decisions are not applied")
     decisions = Counter(reviews.table["decision"].to_pylist())
     reviewers = Counter(reviews.table["reviewer"].to_pylist())
     return dg.MaterializeResult(

@@ -19,13 +19,13 @@ class InputError(ValueError):
     """
 
     def __init__(self, *lines: str) -> None:
-        super().__init__(*map(_printable, lines))
+        super().__init__(*map(printable, lines))
 
     def __str__(self) -> str:
         return "\n".join(self.args)
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
     """Cut a line that is too long, and spell out line ends, control characters and lone surrogates."""
     if len(line) > MAX_LINE:
         half = (MAX_LINE - len(_CUT)) // 2
