@@ -61,7 +61,7 @@ def running_server(
                 time.sleep(POLL_SECONDS)
             yield
         finally:
-            _stop(server)
+            stop(server)
 
 
 def _answers(url: str) -> bool:
@@ -72,7 +72,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _stop(server: subprocess.Popen[str]) -> None:
+def stop(server: subprocess.Popen) -> None:
     """End the server and the processes that it started, which share its session."""
     for signal_number in (signal.SIGTERM, signal.SIGKILL):
         try:

@@ -19,7 +19,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from browser import free_port
+from browser import free_port, stop
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_graphql.test.utils import execute_dagster_graphql
@@ -57,12 +57,7 @@ def process(command: Sequence[str], log: Path, environment: dict[str, str]) -> I
     try:
         yield server
     finally:
-        for signal_number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(server.pid, signal_number)
-                server.wait(timeout=20)
-            except (ProcessLookupError, subprocess.TimeoutExpired):
-                continue
+        stop(server)
 
 
 def until(found: Callable[[], Any], what: str, seconds: float = RUN_SECONDS) -> Any:
