@@ -51,7 +51,7 @@ ui: install $(DAGSTER_HOME)/dagster.yaml
 
 # The newest run alone: of several, the projector opens the oldest. It holds the figures and pictures of those before.
 tensorboard: install
-	$(BIN)/tensorboard --logdir "$$(ls -d "$$DATA_ROOT"/embeddings/train/* | tail -n 1)" \
+	$(BIN)/tensorboard --logdir "$$(ls -d "$$DATA_ROOT"/embeddings/train/????-??-??_* | tail -n 1)" \
 		--samples_per_plugin images=100 --host 127.0.0.1 --port $(TENSORBOARD_PORT)
 
 test: install

@@ -90,7 +90,7 @@ def _publish_run(root: DataRoot, version: int) -> None:
         previous = max(root.projector_runs.glob("*"), default=None)
         write_run(folder, vectors, metadata, [Layout("UMAP 2D", vectors[:, :2])])
         write_history(folder, {"version": float(version)}, {}, previous)
-    remove_old_folders(root.projector_runs, keep_hours=0)
+    remove_old_folders(root.projector_runs, "*", keep_hours=0)
 
 
 def _run_version(root: DataRoot) -> int:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from synthetic import write_upstream
 
 from text_classification_viz import automation
@@ -49,11 +52,20 @@ def tick(instance: dg.DagsterInstance) -> Tick:
 
 
 def waiting_run(instance: dg.DagsterInstance, sensor: str) -> str:
+    """A run in the queue, as of a sensor."""
+
     @dg.job
     def job() -> None:
         pass
 
-    return instance.create_run_for_job(job, tags={"dagster/sensor_name": sensor}).run_id
+    server = GrpcServerCodeLocationOrigin("127.0.0.1", 1, None, "here")
+    return instance.create_run_for_job(
+        job,
+        status=dg.DagsterRunStatus.QUEUED,
+        tags={"dagster/sensor_name": sensor},
+        remote_job_origin=RemoteJobOrigin(RemoteRepositoryOrigin(server, "all"), "job"),
+        job_code_origin=JobPythonOrigin("job", RepositoryPythonOrigin("python", ModuleCodePointer("m", "f"))),
+    ).run_id
 
 
 def rewrite(file: Path, text: str) -> None:
@@ -106,17 +118,16 @@ def test_missing_file_skips_with_the_reason_and_keeps_the_cursor(tick, storage):
     assert after == cursor
 
 
-def test_changes_while_a_run_is_waiting_are_left_to_it(tick, storage, instance):
+def test_changes_while_a_run_is_waiting_have_their_turn_when_it_has_begun_or_gone(tick, storage, instance):
     labels = storage / "label_transform.json"
     _, cursor = tick(storage, None)
     run_id = waiting_run(instance, "upstream_sensor")
-    rewrite(labels, labels.read_text() + "\n")
-    (skip,), cursor = tick(storage, cursor)
-    assert "waiting" in skip.skip_message
-    instance.delete_run(run_id)
-    assert isinstance(tick(storage, cursor)[0][0], dg.SkipReason)  # the change has had its run
     waiting_run(instance, "another_sensor")
-    rewrite(labels, labels.read_text() + "\n")
+    for _ in range(3):
+        rewrite(labels, labels.read_text() + "\n")
+        (skip,), cursor = tick(storage, cursor)
+        assert "waiting" in skip.skip_message
+    instance.delete_run(run_id)
     assert isinstance(tick(storage, cursor)[0][0], dg.RunRequest)
 
 
@@ -188,10 +199,16 @@ def test_reviews_start_a_run_when_a_file_is_new_changed_or_gone_and_not_otherwis
     file.unlink()
     started, cursor = starts_run(cursor)
     assert started
-    waiting_run(instance, "reviews_sensor")
+    run_id = waiting_run(instance, "reviews_sensor")
     file.write_text("id")
-    assert not starts_run(cursor)[0]
+    started, cursor = starts_run(cursor)
+    assert not started
+    instance.delete_run(run_id)
+    started, cursor = starts_run(cursor)
+    assert started
     file.unlink()
+    started, cursor = starts_run(cursor)
+    assert started
     assert not starts_run(cursor)[0]
 
 

@@ -1,15 +1,20 @@
 """Maps of a training set that changes from run to run: what stays, what moves, and what starts afresh."""
 
+import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from synthetic import TrainingSet, make_training_set, write_upstream
 
+from text_classification_viz.core.stability import RECORD
 from text_classification_viz.definitions import build_definitions
 
 DATA = make_training_set(n_rows=400)
@@ -155,6 +160,41 @@ def test_map_that_cannot_be_read_is_made_afresh(refreshes, damage):
     made = refreshes.run(slice(0, 380))["umap_projection"]["made"]
     assert made.startswith("afresh: the last map cannot be read")
     assert (known_rows_moved(before, refreshes.map("umap_projection")) == 0).all()
+
+
+def with_record(table: pa.Table, change: Callable[[dict[str, Any]], Any]) -> pa.Table:
+    metadata = dict(table.schema.metadata)
+    return table.replace_schema_metadata({**metadata, RECORD: json.dumps(change(json.loads(metadata[RECORD])))})
+
+
+OTHER_MAPS: dict[str, Callable[[pa.Table], pa.Table]] = {
+    "no metadata": lambda table: table.replace_schema_metadata(None),
+    "no lineage": lambda table: table.replace_schema_metadata({RECORD: table.schema.metadata[RECORD]}),
+    "a record that is a list": lambda table: with_record(table, lambda record: [1]),
+    "a record that lacks a field": lambda table: with_record(table, lambda record: {"settings": {}}),
+    "more rows than it says": lambda table: pa.concat_tables([table, table]),
+    "no rows": lambda table: table.slice(0, 0),
+    "no coordinates": lambda table: table.drop(["x"]),
+    "a coordinate that is no number": lambda table: table.set_column(
+        2, table.schema.field(2), [pa.array([np.nan] * len(table), table.schema.field(2).type)]
+    ),
+}
+
+
+@pytest.mark.parametrize("other", OTHER_MAPS)
+def test_map_of_another_form_is_made_afresh(refreshes, other):
+    """As another version would leave, or whoever wrote the file without us."""
+    file = refreshes.file("umap_projection")
+    pq.write_table(OTHER_MAPS[other](pq.read_table(file)), file)
+    made = refreshes.run(slice(0, 380))["umap_projection"]["made"]
+    assert made.startswith("afresh: the last map")
+    assert "last map, " in refreshes.run(slice(0, 380))["umap_projection"]["made"]
+
+
+def test_map_with_a_field_that_a_later_version_adds_goes_on(refreshes):
+    file = refreshes.file("umap_projection")
+    pq.write_table(with_record(pq.read_table(file), lambda record: {**record, "later": 1}), file)
+    assert refreshes.run(slice(0, 380))["umap_projection"]["made"] == "the last map, new rows placed"
 
 
 @maps

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -362,16 +363,16 @@ def make_folders(parent, **hours):
 
 def test_old_folders_are_removed_and_young_ones_kept(tmp_path):
     make_folders(tmp_path, ancient=100, old=49, recent=47, new=0)
-    assert remove_old_folders(tmp_path, keep_hours=48) == ["ancient", "old"]
+    assert remove_old_folders(tmp_path, "*", keep_hours=48) == (["ancient", "old"], [])
     assert names(tmp_path) == ["new", "recent"]
     assert (tmp_path / "recent" / "file").read_bytes() == OLD
 
 
 def test_newest_folder_is_kept_however_old(tmp_path):
     make_folders(tmp_path, a=300, b=200, c=250)
-    assert remove_old_folders(tmp_path, keep_hours=0) == ["a", "c"]
+    assert remove_old_folders(tmp_path, "*", keep_hours=0) == (["a", "c"], [])
     assert names(tmp_path) == ["b"]
-    assert remove_old_folders(tmp_path, keep_hours=0) == []
+    assert remove_old_folders(tmp_path, "*", keep_hours=0) == ([], [])
     assert names(tmp_path) == ["b"]
 
 
@@ -379,9 +380,62 @@ def test_files_beside_old_folders_stay(tmp_path):
     make_folders(tmp_path, old=100, new=0)
     (tmp_path / "notes.txt").write_text("not a folder")
     os.utime(tmp_path / "notes.txt", (0, 0))
-    assert remove_old_folders(tmp_path, keep_hours=1) == ["old"]
+    assert remove_old_folders(tmp_path, "*", keep_hours=1) == (["old"], [])
     assert names(tmp_path) == ["new", "notes.txt"]
 
 
 def test_parent_without_folders_has_nothing_to_remove(tmp_path):
-    assert remove_old_folders(tmp_path, keep_hours=1) == []
+    assert remove_old_folders(tmp_path, "*", keep_hours=1) == ([], [])
+
+
+def test_folders_of_other_names_and_those_that_cannot_be_moved_stay(tmp_path, monkeypatch):
+    make_folders(tmp_path, run_1=100, run_2=90, run_3=0, baseline=500)
+    genuine = Path.rename
+
+    def refuse(path, target):
+        if path.name == "run_1":
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        return genuine(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    assert remove_old_folders(tmp_path, "run_?", keep_hours=1) == (["run_2"], ["run_1"])
+    assert names(tmp_path) == ["baseline", "run_1", "run_3"]
+
+
+@pytest.mark.parametrize("code", [errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_where_nothing_can_be_locked_results_are_published_and_nothing_is_taken_for_abandoned(
+    tmp_path, monkeypatch, code
+):
+    """As on some network file systems."""
+
+    def refuse(*_args):
+        raise OSError(code, os.strerror(code))
+
+    (tmp_path / ".file.0.tmp").write_bytes(OLD)
+    monkeypatch.setattr(publishing.fcntl, "flock", refuse)
+    with published_file(tmp_path / "file") as file:
+        file.write(NEW)
+    with published_folder(tmp_path / "runs" / "run") as folder:
+        (folder / "file").write_bytes(NEW)
+    assert (tmp_path / "file").read_bytes() == (tmp_path / "runs" / "run" / "file").read_bytes() == NEW
+    assert names(tmp_path) == [".file.0.tmp", ".staging", "file", "runs"]
+    assert names(tmp_path / ".staging") == []
+
+
+def test_writer_that_gets_no_lock_for_another_reason_leaves_nothing(tmp_path, monkeypatch):
+    def refuse(*_args):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(publishing.fcntl, "flock", refuse)
+    with pytest.raises(InputError, match=os.strerror(errno.EIO)), published_file(tmp_path / "file"):
+        pytest.fail("entered")
+    assert names(tmp_path) == []
+
+
+def test_folder_of_folders_may_be_a_link_to_another_disk(tmp_path):
+    (tmp_path / "disk" / "runs").mkdir(parents=True)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "runs").symlink_to(tmp_path / "disk" / "runs")
+    with published_folder(tmp_path / "here" / "runs" / "run") as folder:
+        assert folder.parent == tmp_path / "disk" / STAGING
+    assert names(tmp_path / "disk" / "runs") == ["run"]

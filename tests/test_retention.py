@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 from dagster._core.storage.runs.schema import RunsTable
 
+from text_classification_viz import retention
 from text_classification_viz.retention import retention_job
 
 DAY = 24 * 3_600
@@ -36,6 +37,11 @@ def by_region() -> None:
     pass
 
 
+@dg.observable_source_asset
+def observed() -> dg.DataVersion:
+    return dg.DataVersion("1")
+
+
 @dg.asset_check(asset=first)
 def first_is_right() -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=True, metadata={"looked_at": 7})
@@ -43,7 +49,7 @@ def first_is_right() -> dg.AssetCheckResult:
 
 FIRST, SECOND = first.key, second.key
 CHECK = first_is_right.check_key
-DEFINITIONS = dg.Definitions(assets=[first, second, failing, by_region], asset_checks=[first_is_right])
+DEFINITIONS = dg.Definitions(assets=[first, second, failing, by_region, observed], asset_checks=[first_is_right])
 
 
 @pytest.fixture
@@ -151,6 +157,44 @@ def test_catalogue_tells_the_same_of_the_present_and_no_longer_of_the_past(insta
     (latest,) = instance.fetch_materializations(FIRST, limit=10).records
     assert latest.asset_materialization.metadata["rows"].value == 7
     assert latest.event_log_entry.run_id in runs(instance)
+
+
+def test_run_that_cannot_be_removed_keeps_no_other_and_is_told(instance, monkeypatch):
+    stuck, removable, latest = (run(instance, age, only(second)) for age in (90, 80, 70))
+    genuine = retention._remove
+
+    def refuse(of: dg.DagsterInstance, run_id: str) -> None:
+        if run_id == stuck:
+            raise PermissionError(1, "Operation not permitted")
+        genuine(of, run_id)
+
+    monkeypatch.setattr(retention, "_remove", refuse)
+    with pytest.raises(dg.Failure, match="expected to remove 2 old runs, found 1 that cannot"):
+        remove_old_runs(instance)
+    assert runs(instance) == {stuck, latest}
+    assert removable not in runs(instance)
+
+
+def test_latest_observation_stays(instance):
+    before, latest = (run(instance, age, dg.AssetSelection.assets(observed.key)) for age in (90, 80))
+    remove_old_runs(instance)
+    assert runs(instance) == {latest}
+    assert before != latest
+    (record,) = instance.fetch_observations(observed.key, limit=5).records
+    assert record.event_log_entry.run_id == latest
+
+
+def test_runs_of_which_a_kept_one_is_a_later_try_stay(instance):
+    first_try = run(instance, 90, only(failing))
+    second_try = run(instance, 80, only(second))
+    with instance.run_storage.connect() as connection:
+        body = instance.get_run_by_id(second_try)._replace(root_run_id=first_try, parent_run_id=first_try)
+        connection.execute(
+            RunsTable.update().where(RunsTable.c.run_id == second_try).values(run_body=dg.serialize_value(body))
+        )
+    remove_old_runs(instance)
+    assert runs(instance) == {first_try, second_try}
+    assert instance.get_run_group(second_try)
 
 
 def test_each_partition_keeps_its_latest(instance):

@@ -27,7 +27,7 @@ def train_df_of(labels=LABELS):
         [
             {
                 "id": id_,
-                "category": CATEGORY_OF[label],
+                "category": CATEGORY_OF[label.upper()],
                 "class_label": label,
                 "headline": f"headline {id_}",
                 "short_description": None,
@@ -188,19 +188,22 @@ def test_agreement_counts_by_the_label_wanted_and_only_among_decisions_that_fit(
     assert settled(adopted, overtaken, confirmed, labels=upstream).conflicts == ()
 
 
-def test_unknown_new_labels_are_refused_with_the_place_and_the_closest_label():
-    with pytest.raises(InputError) as fault:
-        settled(
-            decide(7, "relabel", "weathr", class_label="WEATHER", line=4),
-            decide(3, "relabel", "Sport", class_label="SPORT", file="b.csv"),
-            decide(9, "relabel", "☃", line=6),
-        )
-    assert str(fault.value).splitlines() == [
-        "b.csv, line 2, new_label: expected a label of the training set, found 'Sport'; did you mean 'SPORT'?",
-        "a.csv, line 4, new_label: expected a label of the training set, found 'weathr'; did you mean 'WEATHER'?",
-        "a.csv, line 6, new_label: expected a label of the training set, found '☃'; use one of them",
-        "The labels are MUSIC, SPORT, WEATHER.",
+def test_unknown_new_labels_are_set_aside_with_the_label_that_may_be_meant():
+    """As after upstream has renamed a class: the other decisions go on."""
+    reviews = settled(
+        decide(7, "relabel", "sport", line=4), decide(3, "relabel", "☃", class_label="SPORT"), decide(9, "drop")
+    )
+    assert outcomes(reviews) == [(9, "drop", None)]
+    assert [(aside.decision.id, aside.reason) for aside in reviews.set_aside] == [
+        (3, "the training set has no label '☃'"),
+        (7, "the training set has no label 'sport'; did you mean 'SPORT'?"),
     ]
+
+
+def test_labels_that_differ_in_case_alone_are_two():
+    labels = LABELS | {2: "sport"}
+    reviews = settled(decide(7, "relabel", "sport"), decide(5, "relabel", "SPORT"), labels=labels)
+    assert outcomes(reviews) == [(5, "relabel", "SPORT"), (7, "relabel", "sport")]
 
 
 def test_an_unknown_new_label_that_does_not_stand_is_no_fault():

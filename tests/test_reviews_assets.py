@@ -1,5 +1,6 @@
 """The assets of the review loop, materialized over plain inputs: what they publish, tell, and leave alone."""
 
+import html
 import json
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from text_classification_viz.assets.common import markdown_table
 from text_classification_viz.assets.reviews import corrected_train_df, label_studio_tasks, reviewed_labels
 from text_classification_viz.core.tables import OUTLIER_REPORT, REVIEWED_LABELS, TRAIN
 from text_classification_viz.storage.data_root import DataRoot
@@ -119,6 +121,14 @@ def test_decisions_are_applied_and_told(loop):
     assert all(check.passed for check in checks_of(result).values())
 
 
+@pytest.mark.parametrize("text", ["it's", "a & b", "<b>", '"q"', "&#39;", "a|b", "[x](javascript:1)"])
+def test_a_cell_of_a_table_shows_its_text(text):
+    """Markdown and HTML give back what was escaped, once."""
+    (line,) = markdown_table({"text": [text]}).value.splitlines()[2:]
+    assert html.unescape(line) == f"| {text} |"
+    assert not set("<[|") & set(line[2:-2])
+
+
 def test_what_is_set_aside_or_in_conflict_is_told_and_warned_of(loop):
     loop.review(
         "a.csv",
@@ -198,3 +208,38 @@ def test_a_label_studio_export_comes_back(loop):
     loop.run(report)
     assert loop.table("corrected_train_df")["class_label"].to_pylist() == ["SPORT"] * 3
     assert loop.table("reviewed_labels")["reviewer"].to_pylist() == ["annotator 1"] * 2
+
+
+def test_folder_of_reviews_that_is_gone_takes_back_nothing(loop):
+    """As where a share is not mounted; an empty folder is how decisions are taken back."""
+    loop.review("a.csv", "7,WEATHER,drop,,ann,2026-03-01T12:00:00Z,")
+    loop.run()
+    reviews = loop.data_root / "reviews"
+    reviews.rename(loop.data_root / "elsewhere")
+    result = loop.run(raise_on_error=False)
+    (failure,) = [event for event in result.get_step_failure_events() if event.step_key == "reviewed_labels"]
+    assert "expected the folder of the 1 decisions that are in force, found none" in str(
+        failure.step_failure_data.error
+    )
+    assert loop.table("corrected_train_df").num_rows == 2
+    reviews.mkdir()
+    loop.run()
+    assert loop.table("corrected_train_df").num_rows == 3
+
+
+def test_files_that_are_not_read_are_told(loop, capfd):
+    loop.review("a.csv", "7,WEATHER,drop,,ann,2026-03-01T12:00:00Z,")
+    for name in ("b.csv.txt", "c.xlsx", ".hidden", "~$c.xlsx"):
+        (loop.data_root / "reviews" / name).write_bytes(b"")
+    result = loop.run()
+    assert metadata_of(result, "reviewed_labels")["files_ignored"] == 2
+    told = capfd.readouterr().err
+    assert "b.csv.txt: not read, for its name does not end in .csv or .json" in told
+    assert "c.xlsx: not read" in told
+
+
+def test_what_is_no_folder_of_reviews_is_refused(loop):
+    (loop.data_root / "reviews").write_text("")
+    result = loop.run(raise_on_error=False)
+    (failure,) = [event for event in result.get_step_failure_events() if event.step_key == "reviewed_labels"]
+    assert "expected a folder that can be listed, found 'Not a directory'" in str(failure.step_failure_data.error)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from graph import make_graph, metadata_of
 from synthetic import make_training_set, write_upstream
@@ -113,6 +114,26 @@ def test_a_refreshed_graph_tells_what_is_new_and_newly_suspected(tmp_path):
     relabelled = everything.table["id"][20].as_py()
     assert {"relabelled", "newly suspected"} <= set(rows[relabelled])
     assert str(relabelled) in metadata["newly_suspected"].value
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"PAR1"),
+        lambda path: pq.write_table(pa.table({"id": [1]}), path),
+        lambda path: pq.write_table(pq.read_table(path).drop(["kind"]), path),
+        lambda path: pq.write_table(pq.read_table(path).replace_schema_metadata(None), path),
+    ],
+    ids=["empty", "cut", "another table", "a column less", "no metadata"],
+)
+def test_a_last_table_that_cannot_be_read_is_replaced(tmp_path, write):
+    graph = make_graph(tmp_path)
+    graph.run()
+    write(graph.data_root / "visualization" / "row_changes.parquet")
+    told = metadata_of(graph.run(["row_changes"]), "row_changes")["compared_with"].value
+    assert told.startswith("nothing: the last table cannot be read")
+    assert metadata_of(graph.run(["row_changes"]), "row_changes")["compared_with"].value == "the last run"
 
 
 def take(training_set, rows):

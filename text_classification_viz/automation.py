@@ -15,7 +15,7 @@ from text_classification_viz.storage.upstream_files import find_upstream_file, h
 from text_classification_viz.storage.upstream_io_manager import UpstreamIOManager
 
 WEEKLY = "0 6 * * 1"
-WAITING = "A run that was started for an earlier change is waiting, and will read the files as they are then."
+WAITING = "A run that was started for an earlier change is waiting; this change has its turn when that has begun."
 
 visualization_job = dg.define_asset_job(
     "visualization_job",
@@ -25,7 +25,8 @@ visualization_job = dg.define_asset_job(
 
 review_job = dg.define_asset_job(
     "review_job",
-    selection=dg.AssetSelection.assets("reviewed_labels").downstream(),
+    # What changed since upstream's last state is told until upstream changes again.
+    selection=dg.AssetSelection.assets("reviewed_labels").downstream() - dg.AssetSelection.assets("row_changes"),
     description="What hangs on people's decisions: the report on what is open, and the corrected training set.",
 )
 
@@ -47,7 +48,7 @@ def upstream_sensor(
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Compare the files' hashes with those of the last run that was started.
 
-    The cursor holds the stamp (size and time of change) and the hash of each file, so that files are read
+    The cursor holds the stamp (size and times of change) and the hash of each file, so that files are read
     only when their stamp has changed.
     """
     storage = upstream_io_manager.storage
@@ -57,21 +58,23 @@ def upstream_sensor(
         try:
             path = find_upstream_file(storage, key)
             stat = path.stat()
-            stamp = [path.name, stat.st_size, stat.st_mtime_ns]
+            # The time of change of the entry too: who restores a file may set back that of its contents.
+            stamp = [path.name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
             last = known.get(key, {})
             sha256 = last["sha256"] if last.get("stamp") == stamp else hash_file(path)
         except (InputError, OSError) as error:
             yield dg.SkipReason(str(error))
             return
         seen[key] = {"stamp": stamp, "sha256": sha256}
-    context.update_cursor(json.dumps(seen, sort_keys=True))
     changed = [key for key in UPSTREAM_KEYS if known.get(key, {}).get("sha256") != seen[key]["sha256"]]
     if not changed:
+        context.update_cursor(json.dumps(seen, sort_keys=True))  # stamps may have changed
         yield dg.SkipReason("The upstream files are those of the last run.")
         return
     if _run_is_waiting(context):
         yield dg.SkipReason(WAITING)
         return
+    context.update_cursor(json.dumps(seen, sort_keys=True))
     # The stamps belong to the run key: files that return to an earlier content are to be run again.
     run_key = hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
     yield dg.RunRequest(run_key=run_key, tags={"changed_upstream": ", ".join(changed)})
@@ -92,24 +95,26 @@ def reviews_sensor(
             for path in review_files(data_root.reviews)
             for stat in [path.lstat()]
         ]
-    except OSError as error:
+    except (InputError, OSError) as error:
         yield dg.SkipReason(f"{error}: a file that went away meanwhile is seen at the next tick.")
         return
     seen = json.dumps(stamps)
     if seen == (context.cursor or "[]"):
         yield dg.SkipReason("The review files are those of the last run.")
         return
-    context.update_cursor(seen)
     if _run_is_waiting(context):
         yield dg.SkipReason(WAITING)
         return
+    context.update_cursor(seen)
     yield dg.RunRequest()  # without a key: Dagster ignores one that it has seen, and files come back as they were
 
 
 def _run_is_waiting(context: dg.SensorEvaluationContext) -> bool:
-    """Whether a run of this sensor has yet to begin; without this, frequent changes would pile up in the queue."""
+    """Whether a run of this sensor is in the queue, where changes that come faster than runs would pile up.
+
+    The cursor stays meanwhile, for that run may be cancelled, or be a part of one that is executed again.
+    """
     waiting = dg.RunsFilter(
-        tags={"dagster/sensor_name": context.sensor_name},
-        statuses=[dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.QUEUED],
+        tags={"dagster/sensor_name": context.sensor_name}, statuses=[dg.DagsterRunStatus.QUEUED]
     )
     return bool(context.instance.get_run_records(waiting, limit=1))

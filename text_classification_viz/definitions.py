@@ -67,10 +67,10 @@ def build_definitions(
     )
 
 
-DATA_ROOT = Path(os.environ.get("DATA_ROOT") or CHECKOUT / "data").absolute()
+DATA_ROOT = Path(os.environ.get("DATA_ROOT") or CHECKOUT / "data").expanduser().absolute()
 
 defs = build_definitions(
     data_root=DATA_ROOT,
-    upstream_storage=Path(os.environ.get("UPSTREAM_STORAGE") or DATA_ROOT / "storage").absolute(),
+    upstream_storage=Path(os.environ.get("UPSTREAM_STORAGE") or DATA_ROOT / "storage").expanduser().absolute(),
     label_transform_class=os.environ.get("LABEL_TRANSFORM_CLASS") or UPSTREAM_CLASS,
 )

@@ -30,24 +30,40 @@ class RetentionConfig(dg.Config):
     "materialization or a check's latest evaluation is theirs. A run in progress stays, however old it is.",
 )
 def remove_old_runs(context: dg.OpExecutionContext, config: RetentionConfig) -> None:
-    """Remove them one by one, the oldest first; one that is interrupted leaves the rest for the next day."""
+    """Remove them one by one, the oldest first; one that is interrupted leaves the rest for the next day.
+
+    One that cannot be removed keeps no other, and fails the step at the end, so that somebody sees to it.
+    """
     instance = context.instance
     end = datetime.now(UTC) - timedelta(days=config.keep_days)
     records = instance.get_run_records(
         dg.RunsFilter(statuses=FINISHED, created_before=end), order_by="create_timestamp", ascending=True
     )
     old = [record.dagster_run.run_id for record in records if (record.end_time or 0) < end.timestamp()]
-    held = [run_id for run_id in old if _holds_what_stands(instance, run_id)]
+    held = {run_id for run_id in old if _holds_what_stands(instance, run_id)}
+    kept = held | _ancestors(instance, held)
+    failures = {}
     for run_id in old:
-        if run_id not in held:
+        if run_id in kept:
+            continue
+        try:
             _remove(instance, run_id)
+        except Exception as error:
+            context.log.warning(f"run {run_id} could not be removed ({error!r})")
+            failures[run_id] = error
     context.log.info(
-        "Removed %d runs that ended before %s; kept %d as old for what they hold: %s",
-        len(old) - len(held),
+        "Removed %d of %d runs that ended before %s; kept %d for what they or their later tries hold: %s",
+        len(set(old) - kept) - len(failures),
+        len(old),
         end.isoformat(timespec="seconds"),
-        len(held),
-        ", ".join(held) or "none",
+        len(kept),
+        ", ".join(sorted(kept)) or "none",
     )
+    if failures:
+        raise dg.Failure(
+            f"DAGSTER_HOME: expected to remove {len(set(old) - kept)} old runs, found {len(failures)} that cannot "
+            "be; see the warnings for why, and to the permissions of their files"
+        )
 
 
 @dg.job(description="Keeps Dagster's own records from growing without end: runs go when they are old.")
@@ -65,10 +81,20 @@ retention_schedule = dg.ScheduleDefinition(
 
 
 def _holds_what_stands(instance: dg.DagsterInstance, run_id: str) -> bool:
-    """Whether an asset's latest materialization or a check's latest evaluation belongs to the run."""
-    kinds = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
+    """Whether an asset's latest materialization or observation, or a check's latest evaluation, is the run's."""
+    kinds = {
+        dg.DagsterEventType.ASSET_MATERIALIZATION,
+        dg.DagsterEventType.ASSET_OBSERVATION,
+        dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+    }
     events = [entry.get_dagster_event() for entry in instance.all_logs(run_id, of_type=kinds)]
     return any(run_id in _latest_run(instance, event) for event in events)
+
+
+def _ancestors(instance: dg.DagsterInstance, run_ids: set[str]) -> set[str]:
+    """Those of which the runs are later tries, without which Dagster does not show them."""
+    runs = [instance.get_run_by_id(run_id) for run_id in run_ids]
+    return {ancestor for run in runs if run for ancestor in (run.parent_run_id, run.root_run_id) if ancestor}
 
 
 def _latest_run(instance: dg.DagsterInstance, event: dg.DagsterEvent) -> list[str]:
@@ -79,6 +105,12 @@ def _latest_run(instance: dg.DagsterInstance, event: dg.DagsterEvent) -> list[st
             asset_key=made.asset_key, asset_partitions=[made.partition] if made.partition else None
         )
         return [record.event_log_entry.run_id for record in instance.fetch_materializations(same, limit=1).records]
+    if event.event_type == dg.DagsterEventType.ASSET_OBSERVATION:
+        observed = event.asset_observation_data.asset_observation
+        same = dg.AssetRecordsFilter(
+            asset_key=observed.asset_key, asset_partitions=[observed.partition] if observed.partition else None
+        )
+        return [record.event_log_entry.run_id for record in instance.fetch_observations(same, limit=1).records]
     # Private, as all of Dagster that tells of past evaluations; imported here, so that a version that has moved it
     # costs the retention and no more.
     from dagster._core.storage.asset_check_execution_record import COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES

@@ -70,5 +70,5 @@ def suspects_table(report: pa.Table) -> dg.MarkdownMetadataValue:
 
 def _escaped(value: object) -> str:
     """Text for one cell: on one line, with whatever Markdown or HTML would act on spelled out."""
-    text = html.escape(" ".join(str("" if value is None else value).split()))
+    text = html.escape(" ".join(str("" if value is None else value).split()), quote=False)
     return "".join(f"&#{ord(character)};" if character in "|\\`*_[]()!#~" else character for character in text)

@@ -12,7 +12,6 @@ from pydantic import Field, field_validator
 from text_classification_viz.assets.common import COMMON, labels_of, map_metadata, today
 from text_classification_viz.checks import TSNE_QUALITY_CHECK, UMAP_QUALITY_CHECK, check_quality
 from text_classification_viz.core.change_plot import draw_changes
-from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors
 from text_classification_viz.core.plots import draw_map
 from text_classification_viz.core.quality import measure_quality
@@ -21,7 +20,7 @@ from text_classification_viz.core.tsne import default_iterations, tsne_layout
 from text_classification_viz.core.umap import Optimizer, default_epochs, umap_layout
 from text_classification_viz.storage.data_root import DataRoot
 from text_classification_viz.storage.failures import clear_failures
-from text_classification_viz.storage.results_io_manager import read_result
+from text_classification_viz.storage.results_io_manager import NotPublished, read_result
 
 Rows = Literal["all", "sample"]
 ROWS = "all: every training row. sample: those of sampled_train_df."
@@ -275,7 +274,7 @@ def _last_map(asset: str, data_root: DataRoot, align_to_previous: bool) -> Known
         raise StartAfresh("align_to_previous is off")
     try:
         return KnownMap.from_table(read_result(data_root.tables, asset)[0])
-    except InputError:
+    except NotPublished:
         raise StartAfresh("there is no last map") from None
-    except (OSError, ValueError, KeyError) as error:  # a map that is lost is laid out again
+    except (ValueError, KeyError, TypeError) as error:  # a map that is damaged is laid out again
         raise StartAfresh(f"the last map cannot be read ({error})") from error

@@ -20,6 +20,7 @@ from text_classification_viz.storage.publishing import published_folder, remove_
 
 MAPS = {"umap_projection": "UMAP", "tsne_projection": "t-SNE"}
 PAGE = "projector.html"
+RUNS = "????-??-??_??-??-??_????????"  # how our runs are named; others in the folder are other people's
 
 
 class ProjectorConfig(dg.Config):
@@ -65,12 +66,14 @@ def projector_logs(
     vectors = train_vectors[table["embedding_row"].to_numpy()]
     run = data_root.projector_runs / f"{datetime.now(UTC):%Y-%m-%d_%H-%M-%S}_{context.run.run_id[:8]}"
     with published_folder(run) as folder:
-        previous = max(data_root.projector_runs.glob("*"), default=None)  # their names begin with their time
+        previous = max(data_root.projector_runs.glob(RUNS), default=None)  # their names begin with their time
         write_run(folder, vectors, _metadata_of(table, outlier_report), layouts, log=context.log)
         figures, pictures = _figures(context.instance), _pictures(data_root)
         step = write_history(folder, {"rows_shown": table.num_rows, **figures}, pictures, previous)
     page = str(data_root.publish(PAGE, projector_page(run))) if layouts else "none, for there is no bookmark"
-    removed = remove_old_folders(data_root.projector_runs, config.keep_hours)
+    removed, left = remove_old_folders(data_root.projector_runs, RUNS, config.keep_hours)
+    for name in left:
+        context.log.warning(f"The old run {name} could not be removed; see to its permissions")
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": table.num_rows,

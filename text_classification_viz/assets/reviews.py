@@ -11,12 +11,13 @@ from pydantic import Field
 
 from text_classification_viz.assets.common import COMMON, markdown_table
 from text_classification_viz.core import label_studio
-from text_classification_viz.core.errors import printable
+from text_classification_viz.core.errors import InputError, printable
 from text_classification_viz.core.reviews import Conflict, SetAside, apply_reviews, settle
 from text_classification_viz.core.tables import DECISIONS
 from text_classification_viz.storage.data_root import DataRoot
 from text_classification_viz.storage.failures import clear_failures
-from text_classification_viz.storage.review_files import read_reviews, review_files
+from text_classification_viz.storage.results_io_manager import NotPublished, read_result
+from text_classification_viz.storage.review_files import ignored_files, read_reviews, review_files
 
 ROWS_SHOWN = 50
 
@@ -46,7 +47,11 @@ def reviewed_labels(
     context: dg.AssetExecutionContext, data_root: dg.ResourceParam[DataRoot], train_df: pa.Table
 ) -> dg.MaterializeResult:
     """Read the review files and let the newest decisions stand."""
-    files = review_files(data_root.reviews)
+    files, ignored = review_files(data_root.reviews), ignored_files(data_root.reviews)
+    if not data_root.reviews.exists():
+        _check_none_were_there(data_root)
+    for path in ignored:
+        context.log.warning(printable(f"{path}: not read, for its name does not end in .csv or .json"))
     reviews = settle(read_reviews(data_root.reviews), train_df)
     for set_aside in reviews.set_aside[:ROWS_SHOWN]:
         context.log.warning(printable(f"{set_aside.decision.place}: not applied, because {set_aside.reason}"))
@@ -60,6 +65,7 @@ def reviewed_labels(
             **{f"rows_{decision}": decisions[decision] for decision in DECISIONS},
             "reviewers": markdown_table({"reviewer": list(reviewers), "rows": list(reviewers.values())}),
             "files": len(files),
+            "files_ignored": len(ignored),
             "file_names": dg.MetadataValue.text(", ".join(file.name for file in files) or "none"),
             "rows_set_aside": len(reviews.set_aside),
             "set_aside": _set_aside_table(reviews.set_aside),
@@ -150,6 +156,19 @@ def _warning(check: dg.AssetCheckSpec, found: str, count: int) -> dg.AssetCheckR
     return dg.AssetCheckResult(
         check_name=check.name, passed=not count, severity=dg.AssetCheckSeverity.WARN, metadata={found: count}
     )
+
+
+def _check_none_were_there(data_root: DataRoot) -> None:
+    """Raise InputError where decisions are in force and their folder is gone, as when its disk is not mounted."""
+    try:
+        last, _ = read_result(data_root.tables, "reviewed_labels")
+    except NotPublished:
+        return
+    if len(last):
+        raise InputError(
+            f"{data_root.reviews}: expected the folder of the {len(last):,} decisions that are in force, found "
+            "none; bring it back, or make an empty one to take them back"
+        )
 
 
 def _set_aside_table(set_aside: Sequence[SetAside]) -> dg.MarkdownMetadataValue:

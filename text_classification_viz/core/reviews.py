@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 
 import numpy as np
 import pyarrow as pa
@@ -188,10 +187,10 @@ def parse_decision(place: Place, cells: Mapping[str, str]) -> Decision:
 def settle(decisions: Sequence[Decision], train_df: pa.Table) -> SettledReviews:
     """Let the newest decision on each row stand, whoever made it, and compare it with the training set.
 
-    Rows come and go upstream, and labels change there. A standing decision on a row that is gone, or on a label
-    that is no longer the row's, is set aside. One whose new label the row has by now is adopted: it is in the
-    table as `keep` of that label by the same reviewer, so that applying it changes nothing and the row still
-    counts as decided.
+    Rows come and go upstream, and labels change there. A standing decision on a row that is gone, on a label that
+    is no longer the row's, or for a label that no row has, is set aside, and its row is open again. One whose new
+    label the row has by now is adopted: it is in the table as `keep` of that label by the same reviewer, so that
+    applying it changes nothing and the row still counts as decided.
 
     Reviewers are in conflict where the newest decision of each would leave the row with different labels;
     decisions that no longer fit the row are no part of that.
@@ -202,32 +201,26 @@ def settle(decisions: Sequence[Decision], train_df: pa.Table) -> SettledReviews:
         In any order.
     train_df
         Schema `TRAIN`.
-
-    Raises
-    ------
-    InputError
-        Standing decisions to give labels that no row of `train_df` has.
     """
     label_of = dict(zip(train_df["id"].to_pylist(), train_df["class_label"].to_pylist(), strict=True))
+    known = set(label_of.values())
+    labels = {label.lower(): label for label in sorted(known)} | {label: label for label in known}
     newest: dict[int, dict[str, Decision]] = {}  # by id, then by reviewer
     for decision in sorted(decisions, key=lambda decision: decision.recency):
         newest.setdefault(decision.id, {})[decision.reviewer] = decision
 
-    standing, set_aside, conflicts = [], [], []
+    standing: list[Decision] = []
+    set_aside, conflicts = [], []
     for id_, by_reviewer in sorted(newest.items()):
         oldest_first = sorted(by_reviewer.values(), key=lambda decision: decision.recency)
         decision, label = oldest_first[-1], label_of.get(id_)
-        if label is None:
-            set_aside.append(SetAside(decision, "the training set has no such row"))
-        elif not decision.fits(label):
-            reason = f"the row's label was {decision.class_label} when it was reviewed and is {label} now"
+        if reason := _why_not(decision, label, labels):
             set_aside.append(SetAside(decision, reason))
         else:
             standing.append(decision)
-            fitting = tuple(decision for decision in oldest_first if decision.fits(label))
+            fitting = tuple(decision for decision in oldest_first if not _why_not(decision, label, labels))
             if len({decision.wanted_label for decision in fitting}) > 1:
                 conflicts.append(Conflict(fitting))
-    _check_new_labels(standing, set(label_of.values()))
     rows = [_row(decision, label_of[decision.id]) for decision in standing]
     table = pa.Table.from_pylist(rows, schema=REVIEWED_LABELS)
     return SettledReviews(table, tuple(set_aside), tuple(conflicts))
@@ -288,19 +281,20 @@ def _parse_time(place: Place, text: str) -> datetime:
         ) from None
 
 
-def _check_new_labels(decisions: Sequence[Decision], labels: set[str]) -> None:
-    by_lower_case = {label.lower(): label for label in sorted(labels)}
-    faults = []
-    for decision in decisions:
-        if decision.new_label is None or decision.new_label in labels:
-            continue
-        close = get_close_matches(decision.new_label.lower(), by_lower_case, n=1)
-        remedy = f"did you mean {by_lower_case[close[0]]!r}?" if close else "use one of them"
-        faults.append(
-            decision.place.fault("a label of the training set", repr(decision.new_label), remedy, "new_label")
-        )
-    if faults:
-        raise InputError(*join_faults(faults).args, f"The labels are {', '.join(sorted(labels))}.")
+def _why_not(decision: Decision, label: str | None, labels: Mapping[str, str]) -> str | None:
+    """Why a decision does not fit a row that has `label` now, None being no such row; None where it fits.
+
+    `labels` names each label by itself and, unless that is one too, by its lower case.
+    """
+    if label is None:
+        return "the training set has no such row"
+    if not decision.fits(label):
+        return f"the row's label was {decision.class_label} when it was reviewed and is {label} now"
+    wanted = decision.new_label
+    if wanted is None or labels.get(wanted) == wanted:
+        return None
+    close = labels.get(wanted.lower())
+    return f"the training set has no label {wanted!r}" + (f"; did you mean {close!r}?" if close else "")
 
 
 def _row(decision: Decision, class_label: str) -> dict[str, object]:

@@ -104,10 +104,17 @@ class KnownMap:
         if RECORD not in (table.schema.metadata or {}):
             raise StartAfresh("the last map does not say how it was made")
         record = json.loads(table.schema.metadata[RECORD])
-        fingerprints = np.frombuffer(base64.b64decode(record.pop("fingerprints")), "<f4")
-        axes = [table[axis].to_numpy() for axis in "xyz" if axis in table.column_names]
-        labels = table["class_label"].to_numpy(zero_copy_only=False)
-        return cls(table["id"].to_numpy(), labels, np.column_stack(axes), fingerprints, **record)
+        known = cls(
+            table["id"].to_numpy(),
+            table["class_label"].to_numpy(zero_copy_only=False),
+            np.column_stack([table[axis].to_numpy() for axis in "xyz" if axis in table.column_names]),
+            np.frombuffer(base64.b64decode(record["fingerprints"]), "<f4"),
+            **{name: record[name] for name in ("n_dimensions", "settings", "share_changed")},
+        )
+        n, n_axes = known.coordinates.shape
+        if not n or n_axes < 2 or len(known.fingerprints) != n or not np.isfinite(known.coordinates).all():
+            raise StartAfresh("the last map's rows do not fit what it says of them")
+        return known
 
 
 @dataclass(frozen=True)

@@ -68,34 +68,50 @@ def published_folder(path: Path) -> Iterator[Path]:
         _flush(path.parent)
 
 
-def remove_old_folders(parent: Path, keep_hours: float) -> list[str]:
-    """Remove the folders in `parent` last written over `keep_hours` ago, but never the newest one.
+def remove_old_folders(parent: Path, pattern: str, keep_hours: float) -> tuple[list[str], list[str]]:
+    """Remove folders in `parent` that were last written over `keep_hours` ago, but never the newest one.
 
     Each leaves `parent` in one rename before its files go, so that nobody sees half of it.
 
+    Parameters
+    ----------
+    parent
+        Folder of folders.
+    pattern
+        Of the names of those that may go, as `Path.glob` has it; others are other people's.
+    keep_hours
+        Age from which they go.
+
     Returns
     -------
-    list of str
-        Names of those removed.
+    removed, left : list of str
+        Names of those removed, and of those that the system refuses to remove.
 
     Raises
     ------
     InputError
-        The system refuses to remove one.
+        The system refuses to list them.
     """
+    removed, left = [], []
     with _clear_errors(parent):
-        by_age = sorted((_modified(folder), folder) for folder in parent.iterdir() if folder.is_dir())
-        old = [folder for modified, folder in by_age[:-1] if time.time() - modified > keep_hours * 3_600]
-        for folder in old:
+        by_age = sorted((_modified(folder), folder) for folder in parent.glob(pattern) if folder.is_dir())
+        for modified, folder in by_age[:-1]:
+            if time.time() - modified <= keep_hours * 3_600:
+                continue
             unlisted = _staging_of(parent) / uuid.uuid4().hex
-            with suppress(FileNotFoundError):  # another run removes the same
+            try:
                 folder.rename(unlisted)
                 _remove(unlisted)
-    return [folder.name for folder in old]
+                removed.append(folder.name)
+            except FileNotFoundError:  # another run removes the same
+                continue
+            except OSError:
+                left.append(folder.name)
+    return removed, left
 
 
 def _staging_of(parent: Path) -> Path:
-    staging = parent.parent / STAGING
+    staging = parent.resolve().parent / STAGING  # on the disk of what a link may lead to
     staging.mkdir(parents=True, exist_ok=True)
     return staging
 
@@ -123,7 +139,11 @@ def _temporary(folder: Path, name: str, make: Callable[[Path], None]) -> Iterato
     while descriptor is None:
         temporary = folder / name.format(uuid.uuid4().hex)
         make(temporary)
-        descriptor = _lock_new(temporary)
+        try:
+            descriptor = _lock_new(temporary)
+        except BaseException:
+            _remove(temporary)
+            raise
     try:
         yield temporary
     except BaseException:
@@ -138,12 +158,23 @@ def _lock_new(path: Path) -> int | None:
     with suppress(FileNotFoundError):
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with _no_locks_to_be_had():
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
             if os.path.samestat(os.fstat(descriptor), path.stat()):
                 return os.dup(descriptor)  # which goes on holding the lock
         finally:
             os.close(descriptor)
     return None
+
+
+@contextmanager
+def _no_locks_to_be_had() -> Iterator[None]:
+    """Go on without a lock where the file system has none, such as NFS; nothing is taken for abandoned there."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EBADF, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
 
 
 def _remove_abandoned(candidates: Iterable[Path]) -> None:

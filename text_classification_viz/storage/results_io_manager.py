@@ -19,7 +19,12 @@ from text_classification_viz.storage.failures import clear_failures
 from text_classification_viz.storage.publishing import published_file
 
 UPSTREAM_SHA256 = "upstream_sha256"
+LINEAGE = ("code_version", "config", UPSTREAM_SHA256)
 Lineage = dict[str, Any]
+
+
+class NotPublished(InputError):  # noqa: N818  as InputErrors say what is the matter
+    """A result that has not been made yet."""
 
 
 class ResultsIOManager(dg.IOManager):
@@ -119,21 +124,38 @@ def read_result(folder: Path, name: str) -> tuple[pa.Table | np.ndarray, Lineage
 
     Raises
     ------
-    InputError
+    NotPublished
         There is no such result yet.
+    InputError
+        The file is damaged, or nothing that was published here.
     """
     parquet, npy = folder / f"{name}.parquet", folder / f"{name}.npy"
-    if parquet.exists():
-        table = pq.read_table(parquet)
-        stored = table.schema.metadata
-        lineage = {key: json.loads(stored[key.encode()]) for key in ("code_version", "config", UPSTREAM_SHA256)}
-        return table, lineage
-    if npy.exists():
-        # One open file for both parts, so that a result published in between cannot mix with this one.
-        with npy.open("rb") as file:
-            array = _map_npy(file)
-            return array, json.loads(np.load(file, allow_pickle=False).tobytes())
-    raise InputError(f"{parquet}: expected the published {name}, found no file; materialize {name} first")
+    for path, read in ((parquet, _read_parquet), (npy, _read_npy)):
+        if path.is_file():
+            try:
+                return read(path)
+            except PermissionError:  # which making it again would not mend
+                raise
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise InputError(
+                    f"{path}: expected the published {name}, found what cannot be read ({error}); materialize "
+                    f"{name} again"
+                ) from error
+    raise NotPublished(f"{parquet}: expected the published {name}, found no file; materialize {name} first")
+
+
+def _read_parquet(path: Path) -> tuple[pa.Table, Lineage]:
+    table = pq.read_table(path)
+    stored = table.schema.metadata or {}
+    return table, {key: json.loads(stored[key.encode()]) for key in LINEAGE}
+
+
+def _read_npy(path: Path) -> tuple[np.memmap, Lineage]:
+    # One open file for both parts, so that a result published in between cannot mix with this one.
+    with path.open("rb") as file:
+        array = _map_npy(file)
+        stored = json.loads(np.load(file, allow_pickle=False).tobytes())
+        return array, {key: stored[key] for key in LINEAGE}
 
 
 def _write_parquet(table: pa.Table, lineage: Lineage, file: BinaryIO) -> None:

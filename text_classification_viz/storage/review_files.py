@@ -28,14 +28,31 @@ TEMPORARY_PREFIXES = (".", "~$")
 
 
 def review_files(folder: Path) -> list[Path]:
-    """List the review files of a folder by name; one that does not exist has none."""
+    """List the review files of a folder by name; one that does not exist has none.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be listed.
+    """
+    return [path for path in _visible(folder) if path.suffix.lower() in PARSERS]
+
+
+def ignored_files(folder: Path) -> list[Path]:
+    """List by name what else is in a folder of reviews, and may have been meant to be a review file."""
+    return [path for path in _visible(folder) if path.suffix.lower() not in PARSERS]
+
+
+def _visible(folder: Path) -> list[Path]:
     if not folder.exists():
         return []
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in PARSERS and not path.name.startswith(TEMPORARY_PREFIXES)
-    )
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith(TEMPORARY_PREFIXES))
+    except OSError as error:
+        raise InputError(
+            f"{folder}: expected a folder that can be listed, found {(error.strerror or str(error))!r}; see to it "
+            "and to its permissions"
+        ) from error
 
 
 def read_reviews(folder: Path) -> list[Decision]:
