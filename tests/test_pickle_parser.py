@@ -247,7 +247,7 @@ def test_a_text_that_is_repeated_into_gigabytes_is_refused(tmp_path):
     with pytest.raises(InputError, match="at most 1,073,741,824 bytes of text"):
         read(tmp_path, "train_set", content)
     label = "x" * 10_001
-    with pytest.raises(InputError, match="labels of at most 10,000 bytes, found one of 10,001"):
+    with pytest.raises(InputError, match="labels of at most 4,000 bytes, found one of 10,001"):
         read(tmp_path, "label_transform", label_transform(class_labels={"A": label, "B": label}))
 
 

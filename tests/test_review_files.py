@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
 
 import pytest
@@ -232,6 +234,43 @@ def test_links_within_the_folder_are_followed_and_those_out_of_it_refused(tmp_pa
     assert message_of(reviews) == (
         f"{reviews / 'b.csv'}: expected a file in this folder, found a link to {secret}; put a copy in its place"
     )
+
+
+def test_link_that_is_put_there_while_files_are_read_leads_nowhere(tmp_path):
+    """Somebody goes on putting a link in the place of a file and the file back, which no check beforehand sees."""
+    reviews, secret = tmp_path / "reviews", tmp_path / "secret.txt"
+    reviews.mkdir()
+    secret.write_text("root:SECRET:0:0")
+    good, link = tmp_path / "good.csv", tmp_path / "link.csv"
+    swapping = threading.Event()
+    swapping.set()
+
+    def swap():
+        while swapping.is_set():
+            write(tmp_path, "good.csv", HEADER, KEEP)
+            good.replace(reviews / "a.csv")
+            link.symlink_to(secret)
+            link.replace(reviews / "a.csv")
+
+    with ThreadPoolExecutor(1) as other:
+        swapped = other.submit(swap)
+        try:
+            for _ in range(300):
+                try:
+                    read_reviews(reviews)
+                except InputError as error:
+                    assert "SECRET" not in str(error)
+        finally:
+            swapping.clear()
+        swapped.result()
+
+
+def test_link_to_a_folder_within_is_refused(tmp_path):
+    """Its files could be exchanged for links while they are read."""
+    (tmp_path / "data").mkdir()
+    write(tmp_path / "data", "a.csv", HEADER, KEEP)
+    (tmp_path / "a.csv").symlink_to("data/a.csv")
+    assert "a.csv: expected a file in this folder, found a link to" in message_of(tmp_path)
 
 
 def test_a_folder_that_is_a_link_itself_is_read(tmp_path):

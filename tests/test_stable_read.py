@@ -1,8 +1,10 @@
 """A file that is written while it is read: read again until it stays, or refused."""
 
 import logging
+import os
 import pickle
 import threading
+import time
 from hashlib import sha256
 
 import pytest
@@ -115,6 +117,20 @@ def test_a_broken_file_that_nobody_writes_to_is_refused(path):
 
     with pytest.raises(InputError, match="value: expected a value, found none; make it again"):
         read_stable(path, refuse, remedy=REMEDY, retry_for_s=0)
+
+
+def test_a_broken_file_of_a_time_to_come_is_not_waited_for(path):
+    """Many of such times one after the other would hold up a run for as long as somebody likes."""
+    os.utime(path, (time.time() + 3,) * 2)
+    attempts = []
+
+    def parse(file: UpstreamFile) -> bytes:
+        attempts.append(None)
+        raise file.fault("a value", "none")
+
+    with pytest.raises(InputError, match="expected a value, found none"):
+        read_stable(path, parse, remedy=REMEDY)
+    assert len(attempts) == 1
 
 
 def test_a_defect_of_a_parser_is_not_taken_for_a_fault_of_the_file(path):

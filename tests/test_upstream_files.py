@@ -561,6 +561,13 @@ class TestFindingAndHashing:
         (tmp_path / "file").write_bytes(content)
         assert hash_file(tmp_path / "file") == sha256(content).hexdigest()
 
+    def test_file_of_holes_is_refused_before_it_is_read(self, tmp_path):
+        """It takes no disk, and hours to read."""
+        with (tmp_path / "train_embeddings").open("wb") as file:
+            file.truncate(1 << 40)
+        with pytest.raises(InputError, match="at most 17,179,869,184 bytes, found 1,099,511,627,776"):
+            hash_file(tmp_path / "train_embeddings", retry_for_s=0)
+
 
 @needs_genuine_files
 class TestRealFiles:

@@ -14,6 +14,7 @@ from text_classification_viz.core.plots import MapPictures
 from text_classification_viz.storage.data_root import DataRoot
 
 ROWS_SHOWN = 20
+CELL_CHARACTERS = 500
 HEADLINE_CHARACTERS = 90
 
 COMMON: dict[str, Any] = {"group_name": "visualization", "owners": ["team:text-classification"]}
@@ -69,6 +70,7 @@ def suspects_table(report: pa.Table) -> dg.MarkdownMetadataValue:
 
 
 def _escaped(value: object) -> str:
-    """Text for one cell: on one line, with whatever Markdown or HTML would act on spelled out."""
-    text = html.escape(" ".join(str("" if value is None else value).split()), quote=False)
+    """Text for one cell: one line of bounded length, with whatever Markdown or HTML would act on spelled out."""
+    line = " ".join(str("" if value is None else value).split())[:CELL_CHARACTERS]
+    text = html.escape(line.encode(errors="backslashreplace").decode(), quote=False)
     return "".join(f"&#{ord(character)};" if character in "|\\`*_[]()!#~" else character for character in text)

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import dagster as dg
@@ -58,7 +59,7 @@ def reviewed_labels(
     if len(reviews.set_aside) > ROWS_SHOWN:
         context.log.warning(f"and {len(reviews.set_aside) - ROWS_SHOWN:,} more decisions are not applied")
     decisions = Counter(reviews.table["decision"].to_pylist())
-    reviewers = Counter(reviews.table["reviewer"].to_pylist())
+    reviewers = dict(Counter(reviews.table["reviewer"].to_pylist()).most_common(ROWS_SHOWN))
     return dg.MaterializeResult(
         value=reviews.table,
         metadata={
@@ -66,7 +67,7 @@ def reviewed_labels(
             "reviewers": markdown_table({"reviewer": list(reviewers), "rows": list(reviewers.values())}),
             "files": len(files),
             "files_ignored": len(ignored),
-            "file_names": dg.MetadataValue.text(", ".join(file.name for file in files) or "none"),
+            "file_names": dg.MetadataValue.text(printable(", ".join(file.name for file in files)) or "none"),
             "rows_set_aside": len(reviews.set_aside),
             "set_aside": _set_aside_table(reviews.set_aside),
             "rows_in_conflict": len(reviews.conflicts),
@@ -186,7 +187,8 @@ def _set_aside_table(set_aside: Sequence[SetAside]) -> dg.MarkdownMetadataValue:
 
 
 def _conflicts_table(conflicts: Sequence[Conflict]) -> dg.MarkdownMetadataValue:
-    shown = [(conflict, decision) for conflict in conflicts[:ROWS_SHOWN] for decision in conflict.decisions]
+    every = ((conflict, decision) for conflict in conflicts for decision in conflict.decisions)
+    shown = list(islice(every, ROWS_SHOWN))
     return markdown_table(
         {
             "id": [decision.id for _, decision in shown],

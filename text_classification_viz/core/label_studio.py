@@ -34,6 +34,7 @@ SHOWN = {
 }
 NO_TEXT = "(none)"  # Label Studio asks for each field that is shown
 NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, production 2
+MAX_ID = 40  # characters of a task's id, which all its decisions carry
 EXPORT_AGAIN = "export the project from Label Studio again, in the format JSON (not JSON-MIN)"
 
 
@@ -162,7 +163,7 @@ def _prediction(row: dict[str, Any]) -> dict[str, Any]:
 def _name(kind: str, value: object, number: int) -> str:
     """What to call a task or an annotation: by its id, as Label Studio does, or else its number in the list."""
     id_ = value.get("id") if isinstance(value, dict) else None
-    return f"{kind} {id_}" if isinstance(id_, int | str) else f"{kind} no. {number}"
+    return f"{kind} {id_}" if isinstance(id_, int | str) and len(str(id_)) <= MAX_ID else f"{kind} no. {number}"
 
 
 def _parts(place: Place, task: object) -> tuple[dict, list]:

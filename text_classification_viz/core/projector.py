@@ -289,7 +289,11 @@ def _principal_components(vectors: np.ndarray, n: int) -> np.ndarray:
         vectors = vectors - vectors.mean(axis=0)
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors = np.divide(vectors, norms, out=vectors, where=norms > 0)
-    _, eigenvectors = np.linalg.eigh(vectors.T @ vectors)  # by ascending eigenvalue
+    if len(vectors) < vectors.shape[1]:
+        eigenvalues, eigenvectors = np.linalg.eigh(vectors @ vectors.T)  # by ascending eigenvalue
+        found = (eigenvectors * np.sqrt(eigenvalues.clip(0)))[:, : -n - 1 : -1]
+        return np.pad(found, ((0, 0), (0, min(n, vectors.shape[1]) - found.shape[1])))
+    _, eigenvectors = np.linalg.eigh(vectors.T @ vectors)
     return vectors @ np.ascontiguousarray(eigenvectors[:, : -n - 1 : -1])
 
 

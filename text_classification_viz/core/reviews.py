@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,9 @@ FAULTS_NAMED = 10  # before a message says "and N more"
 INTEGER = re.compile(r"[+-]?[0-9]{1,19}")  # int() would take 1_000 as well
 NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 INT64 = np.iinfo(np.int64)
+# Characters of a field: those of a label that label_transform may have, and what people write.
+MAX_LENGTHS = dict.fromkeys(REVIEWED_LABELS.names, 1000) | {"note": 10_000}
+CLOCKS_DIFFER = timedelta(days=1)
 CORRECT_IT = "correct it and run this again"
 
 
@@ -154,6 +157,8 @@ def parse_decision(place: Place, cells: Mapping[str, str]) -> Decision:
         The first field that cannot be used.
     """
     for field, text in cells.items():
+        if len(text) > MAX_LENGTHS[field]:
+            raise place.fault(f"at most {MAX_LENGTHS[field]:,} characters", f"{len(text):,}", field=field)
         if NOT_TEXT.search(text):
             raise place.fault("text without NUL characters or lone surrogates", _shown(text), field=field)
     id_, class_label, decision = cells["id"], cells["class_label"], cells["decision"]
@@ -271,7 +276,7 @@ def _parse_time(place: Place, text: str) -> datetime:
         time = datetime.fromisoformat(text)
         if time.tzinfo is None:
             raise ValueError("no offset")
-        return time.astimezone(UTC)
+        utc = time.astimezone(UTC)
     except (ValueError, OverflowError):  # years before 1 and after 9999
         raise place.fault(
             "a time in ISO 8601 with its offset from UTC",
@@ -279,6 +284,9 @@ def _parse_time(place: Place, text: str) -> datetime:
             "write it like 2026-01-31T12:00:00Z or 2026-01-31T13:00:00+01:00",
             "reviewed_at",
         ) from None
+    if utc - datetime.now(UTC) > CLOCKS_DIFFER:  # it would be the newest for ever
+        raise place.fault("a time that has come", _shown(text), "set the clock, or write the time", "reviewed_at")
+    return utc
 
 
 def _why_not(decision: Decision, label: str | None, labels: Mapping[str, str]) -> str | None:

@@ -31,6 +31,7 @@ SUSPECTS = ("mislabelled", "contested")  # the kinds whose label is likely anoth
 QUESTIONS_THE_LABEL = (*SUSPECTS, "ambiguous")
 
 EVIDENCE_NEIGHBORS = 5
+EVIDENCE_CHARACTERS = 300  # of a neighbour's headline
 
 OUTLIER_REPORT = pa.schema(
     [

@@ -20,6 +20,8 @@ from text_classification_viz.core.upstream import LabelTransform, TrainEmbedding
 CLASS_FIELD = "category"
 UNIT_LENGTH_TOLERANCE = 1e-3
 NAMED_AT_MOST = 5  # rows, ids or classes that a message names before it says "and N more"
+# Memory goes with the first squared, and time with rows x the second squared.
+MAX_DIMENSIONS, MAX_CLASSES = 8_192, 1_000
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,12 @@ def join(
     ------
     InputError
         Duplicate ids, no text in any row, NaN or infinite vectors, the same vector in all rows, rows and
-        vectors that differ in number, a class without a label, duplicate classes, a category that is not among
-        the classes.
+        vectors that differ in number, over `MAX_DIMENSIONS` or `MAX_CLASSES`, a class without a label, duplicate
+        classes, a category that is not among the classes.
     """
     table = train_set.table
     _check_lengths(train_set, embeddings)
+    _check_width(embeddings)
     _check_ids(train_set)
     _check_texts(train_set)
     _check_finite(embeddings)
@@ -99,6 +102,15 @@ def _check_lengths(train_set: TrainSet, embeddings: TrainEmbeddings) -> None:
             f"{embeddings.source.path}: expected one vector for each of the {rows:,} rows of "
             f"{train_set.source.path}, found {vectors:,}; materialize train_embeddings upstream again, from "
             "this train_set"
+        )
+
+
+def _check_width(embeddings: TrainEmbeddings) -> None:
+    width = embeddings.array.shape[1]
+    if width > MAX_DIMENSIONS:
+        raise InputError(
+            f"{embeddings.source.path}: expected vectors of at most {MAX_DIMENSIONS:,} dimensions, found "
+            f"{width:,}; reduce them upstream, as by their principal components"
         )
 
 
@@ -221,6 +233,12 @@ def _label_rows(train_set: TrainSet, labels: LabelTransform, label_of: dict[str,
             f"{train_set.source.path}: {CLASS_FIELD}: expected one of the {len(label_of)} classes of "
             f"{labels.source.path}, found {_name_some(unknown)} in {len(rows):,} rows, first "
             f"{rows[:NAMED_AT_MOST].tolist()}; materialize label_transform upstream again, from this train_set"
+        )
+    n_classes = pc.count_distinct(positions).as_py()
+    if n_classes > MAX_CLASSES:
+        raise InputError(
+            f"{train_set.source.path}: {CLASS_FIELD}: expected at most {MAX_CLASSES:,} classes, found "
+            f"{n_classes:,}; join classes, or leave out those of few rows"
         )
     return pa.chunked_array([pa.array(list(label_of.values()), pa.string()).take(positions.combine_chunks())])
 

@@ -25,7 +25,8 @@ REMEDY = "materialize label_transform upstream again"
 LABEL_ENCODER = Global("sklearn.preprocessing._label", "LabelEncoder")
 LIST_OPCODES = frozenset({"EMPTY_LIST", "APPEND", "APPENDS"})  # the data of an array of objects
 OBJECT_OPCODES = LIST_OPCODES | {"NEWOBJ", "EMPTY_TUPLE", "EMPTY_DICT", "SETITEM", "SETITEMS", "BINFLOAT"}
-MAX_LABEL_BYTES = 10_000  # many times any label; a pickle can repeat a text for 2 bytes
+MAX_LABEL = 1_000  # characters of a class or a label, each of which all rows of the class will have
+MAX_LABEL_BYTES = 4 * MAX_LABEL  # a pickle can repeat a text for 2 bytes
 NOT_FITTED = "call label_encoder.fit upstream and materialize label_transform again"
 
 
@@ -145,6 +146,9 @@ def _checked(file: UpstreamFile, class_field: object, class_labels: object, clas
     for index, class_ in enumerate(classes):
         if not _is_text(class_):
             raise file.fault(f"classes[{index}] of type str", kind_of(class_))
+    longest = max((text or "" for text in (*classes, *(class_labels or {}).values())), key=len, default="")
+    if len(longest) > MAX_LABEL:
+        raise file.fault(f"classes and labels of at most {MAX_LABEL:,} characters", f"one of {len(longest):,}")
     if not classes:
         raise file.fault("at least one class", "none: label_encoder is not fitted", NOT_FITTED)
     return Labels(class_field, class_labels, tuple(classes))

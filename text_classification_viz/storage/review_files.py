@@ -71,7 +71,7 @@ def read_reviews(folder: Path) -> list[Decision]:
                     faults.append(found)
                 else:
                     decisions.append(found)
-                if len(faults) == MAX_FAULTS:
+                if len(faults) >= MAX_FAULTS:
                     raise join_faults(faults)
                 if len(decisions) > MAX_DECISIONS:
                     raise InputError(
@@ -87,7 +87,7 @@ def read_reviews(folder: Path) -> list[Decision]:
 def _read_text(path: Path) -> str:
     try:
         target = path.resolve(strict=True)
-        if not target.is_relative_to(path.parent.resolve()):
+        if target.parent != path.parent.resolve():
             raise InputError(
                 f"{path}: expected a file in this folder, found a link to {target}; put a copy in its place"
             )
@@ -97,7 +97,7 @@ def _read_text(path: Path) -> str:
         raise InputError(
             f"{path}: expected a readable file, found none ({error}); give read access or move it away"
         ) from error
-    data, _ = read_stable(target, UpstreamFile.read, remedy=REMEDY, size_limit=SIZE_LIMIT)
+    data, _ = read_stable(target, UpstreamFile.read, remedy=REMEDY, size_limit=SIZE_LIMIT, follow_links=False)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -43,9 +43,10 @@ class UpstreamFile(io.BufferedReader):
         What to do about a broken file of this kind, for messages.
     """
 
-    def __init__(self, path: Path, remedy: str) -> None:
+    def __init__(self, path: Path, remedy: str, *, follow_links: bool = True) -> None:
         # Without O_NONBLOCK, opening a FIFO waits for its writer.
-        file = io.FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+        more = os.O_NONBLOCK | (0 if follow_links else os.O_NOFOLLOW)
+        file = io.FileIO(path, opener=lambda name, flags: os.open(name, flags | more))
         self._opened = os.fstat(file.fileno())
         self._hashed = _HashedFile(file, self._opened.st_size)
         super().__init__(self._hashed, CHUNK)
@@ -111,8 +112,8 @@ class UpstreamFile(io.BufferedReader):
         )
 
     def is_settled(self) -> bool:
-        """Whether nobody has written to the file for a while."""
-        return abs(time.time() - self._opened.st_mtime) > SETTLED_AFTER_S
+        """Whether nobody has written to the file for a while; a time to come says nothing of that."""
+        return not 0 <= time.time() - self._opened.st_mtime <= SETTLED_AFTER_S
 
     def _truncated(self, length: int, start: int) -> InputError:
         return self.fault(
@@ -154,6 +155,7 @@ def read_stable(
     *,
     remedy: str,
     size_limit: int | None = None,
+    follow_links: bool = True,
     retry_for_s: float = RETRY_FOR_S,
     log: logging.Logger = logging.getLogger(__name__),
 ) -> tuple[T, Source]:
@@ -169,6 +171,8 @@ def read_stable(
         What to do about a broken file, for messages.
     size_limit
         Most bytes that the file may have; None for any number.
+    follow_links
+        Whether `path` may be a link; where it may not, no link that is put there meanwhile leads elsewhere.
     retry_for_s
         For how many seconds to try again while the file changes, or is broken and was only just written to.
     log
@@ -185,7 +189,7 @@ def read_stable(
     while True:
         problem = None
         try:
-            with UpstreamFile(path, remedy) as file:
+            with UpstreamFile(path, remedy, follow_links=follow_links) as file:
                 try:
                     file.check_size(size_limit)
                     value = parse(file)

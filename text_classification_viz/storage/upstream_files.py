@@ -30,6 +30,11 @@ SUFFIXES = {
 TRAIN_SET_LIMIT = 512 << 20
 TRAIN_EMBEDDINGS_LIMIT = 16 << 30
 LABEL_TRANSFORM_LIMIT = 1 << 20
+LIMITS = {
+    "train_set": TRAIN_SET_LIMIT,
+    "train_embeddings": TRAIN_EMBEDDINGS_LIMIT,
+    "label_transform": LABEL_TRANSFORM_LIMIT,
+}
 
 UPSTREAM_CLASS = "text_classification.transforms.LabelTransform"  # what upstream's pickle names its class
 
@@ -82,7 +87,12 @@ def hash_file(path: Path, *, retry_for_s: float = RETRY_FOR_S, log: logging.Logg
         As `storage.stable_read.read_stable` says.
     """
     _, source = read_stable(
-        path, _read_to_end, remedy=f"materialize {path.stem} upstream again", retry_for_s=retry_for_s, log=log
+        path,
+        _read_to_end,
+        remedy=f"materialize {path.stem} upstream again",
+        size_limit=LIMITS.get(path.stem),  # a file of holes takes no disk, and hours to read
+        retry_for_s=retry_for_s,
+        log=log,
     )
     return source.sha256
 

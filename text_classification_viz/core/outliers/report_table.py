@@ -11,7 +11,12 @@ import pyarrow.compute as pc
 
 from text_classification_viz.core.outliers.findings import Findings
 from text_classification_viz.core.outliers.reasons import reason_of_decision, reasons
-from text_classification_viz.core.tables import EVIDENCE_NEIGHBORS, OUTLIER_REPORT, QUESTIONS_THE_LABEL
+from text_classification_viz.core.tables import (
+    EVIDENCE_CHARACTERS,
+    EVIDENCE_NEIGHBORS,
+    OUTLIER_REPORT,
+    QUESTIONS_THE_LABEL,
+)
 
 _UNRANKED = pa.schema([field for field in OUTLIER_REPORT if field.name != "rank"])
 
@@ -73,7 +78,11 @@ def _scored_rows(train_df: pa.Table, findings: Findings, kinds: np.ndarray) -> p
             "tally_counts": tally_counts,
             "neighbor_ids": _lists_like(nearest, findings.ids[nearest].ravel()),
             "neighbor_labels": _lists_like(nearest, classes[findings.labels[nearest]].ravel()),
-            "neighbor_headlines": _lists_like(nearest, train_df["headline"].take(nearest.ravel())),
+            # Cut first: a long one that is many rows' neighbour would be there as often.
+            "neighbor_headlines": _lists_like(
+                nearest,
+                pc.utf8_slice_codeunits(train_df["headline"], 0, EVIDENCE_CHARACTERS).take(nearest.ravel()),
+            ),
             "neighbor_similarities": _lists_like(
                 nearest, neighbors.similarities[order, :EVIDENCE_NEIGHBORS].ravel()
             ),

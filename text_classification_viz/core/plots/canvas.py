@@ -123,9 +123,11 @@ def paint_all(paint: Callable[[Canvas], None], title: str, subtitle: str, made_o
 
 
 def _blank(paper: Paper, theme: Theme, resolution: int) -> Canvas:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=paper.size, dpi=paper.dpi, facecolor=theme.background)
+    FigureCanvasAgg(figure)  # without one, each text that is measured keeps a renderer of 9 MB
     width, height = (round(inches * paper.dpi) for inches in paper.size)
     margin, header = (round(points * paper.dpi / POINTS_PER_INCH) for points in (paper.margin, paper.header))
     frame = margin, margin, width - 2 * margin, height - 2 * margin - header  # whole pixels, as shaded points are

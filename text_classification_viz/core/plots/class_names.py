@@ -18,6 +18,7 @@ SMALLEST_SIDE = 1e-6  # of a map, whose points may all be one
 EDGES_TRIED = 100  # along x and along y, from the nearest on, where a box could touch another
 BLOCK = 300  # places that are looked at together
 ROUNDING = 1e-6  # of a pixel
+MAX_NAMED = 100  # classes; more names than that have no room, and take minutes to find none
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,10 @@ def dense_regions(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def find_regions(coordinates: np.ndarray, classes: np.ndarray) -> Regions:
-    """Find the dense regions of all classes on a map (n, 2); `classes` are codes (n,) from 0 without a gap."""
+    """Find the dense regions of the `MAX_NAMED` largest classes on a map (n, 2); `classes` are codes (n,)."""
     low, high = core_bounds(coordinates)
     side = (high - low).max()
-    largest_first = np.bincount(classes).argsort(kind="stable")[::-1]
+    largest_first = np.bincount(classes).argsort(kind="stable")[::-1][:MAX_NAMED]
     of_classes = [dense_regions((coordinates[classes == code] - low) / side) for code in largest_first]
     codes = np.repeat(largest_first, [len(places) for places, _ in of_classes])
     places = low + side * np.concatenate([places for places, _ in of_classes])

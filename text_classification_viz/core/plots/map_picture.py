@@ -117,12 +117,13 @@ def _name_classes(canvas: Canvas, regions: Regions, names: np.ndarray, colors: n
     centers = in_frame(canvas, regions.places) * size
     depths = in_frame(canvas, regions.places + [0, 1] * regions.heights[:, None])[:, 1] * size[1] - centers[:, 1]
     texts = [_name(canvas, short(names[code]), colors[code]) for code in regions.codes]
-    share = min(1, (NAMES_AT_FULL_SIZE / len(names)) ** 0.5)
+    n_named = int((~regions.is_further).sum())
+    share = min(1, (NAMES_AT_FULL_SIZE / n_named) ** 0.5)
     while True:
         font_size = share * canvas.paper.name_size
         boxes = np.array([_extent(text, font_size) for text in texts]) + NAME_GAP * font_size
         places, has_room = place_boxes(beside_small(centers, boxes, depths), boxes, size)
-        if has_room[: len(names)].all() or share * SMALLER < LEAST_LETTERS:
+        if has_room[:n_named].all() or share * SMALLER < LEAST_LETTERS:
             break
         share *= SMALLER
     away = (np.abs(places - centers) - boxes / 2).max(axis=1) - depths  # from the name's box to its region
