@@ -72,7 +72,9 @@ def test_web_ui_and_its_code_servers_listen_on_this_machine_alone(tmp_path):
 
 @needs_make
 def test_tensorboard_listens_on_this_machine_alone(tmp_path):
-    KINDS["TensorBoard run"].publish(DataRoot(tmp_path), 1)
+    root = DataRoot(tmp_path)
+    KINDS["TensorBoard run"].publish(root, 1)
+    (root.projector_runs / "000001").rename(root.projector_runs / "2026-01-31_12-00-00_0123abcd")
     port, environment = free_port(), {**os.environ, "DATA_ROOT": str(tmp_path)}
     with running_server(
         make_command("tensorboard", TENSORBOARD_PORT=port), f"http://127.0.0.1:{port}", env=environment

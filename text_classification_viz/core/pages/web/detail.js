@@ -183,6 +183,7 @@ export function createDetail(evidence, decisions, rows, actions) {
     if (more.classList.contains("chosen")) more.value = String(rows.classes.indexOf(record.new_label));
     const note = element("textarea", {
       id: "note",
+      maxlength: "10000", // as the reader of reviews takes
       rows: "1",
       placeholder: "Note (n)",
       "aria-label": "Note",
