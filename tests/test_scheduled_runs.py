@@ -274,7 +274,8 @@ class Sample:
     code_server_files: int
     daemon_files: int
     processes: int
-    data_root_mb: float
+    tables_mb: float
+    projector_run_mb: float
     seconds: float
 
     @classmethod
@@ -287,7 +288,9 @@ class Sample:
             open_files(server),
             open_files(daemon),
             len(children(server)),
-            megabytes(deployment.data_root),
+            megabytes(deployment.data_root / "visualization"),
+            # Of the newest: how many there are goes with how fast runs follow each other.
+            megabytes(max(deployment.data_root.glob("embeddings/train/*"), default=deployment.temporary)),
             ended - started,
         )
 
