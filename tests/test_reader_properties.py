@@ -19,6 +19,7 @@ from text_classification_viz.core.upstream import TRAIN_SET
 protocols = st.sampled_from(PROTOCOLS)
 numpy_cores = st.sampled_from(NUMPY_CORES)
 texts = st.text(max_size=300)  # of every plane
+finite = st.floats(allow_nan=False, allow_infinity=False)  # JSON has no others
 ids = st.integers(-(2**63), 2**63 - 1)
 
 
@@ -29,7 +30,7 @@ def rows(draw: st.DrawFn) -> list[dict]:
     text = texts | shared
     row = st.fixed_dictionaries(
         {"id": ids, "category": text, "headline": st.none() | text, "short_description": st.none() | text},
-        optional={"link": st.none() | text | st.floats(allow_nan=False) | st.booleans() | ids},
+        optional={"link": st.none() | text | finite | st.booleans() | ids},
     )
     return draw(st.lists(row, min_size=1, max_size=20))
 
