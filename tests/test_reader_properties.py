@@ -9,12 +9,15 @@ import hypothesis.strategies as st
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from genuine_pickles import NUMPY_CORES, PROTOCOLS, fitted_encoder, label_transform, pickle_with
 from hypothesis import given
 from hypothesis.extra import numpy as npst
 from reader_verdict import place, plain, read, unpickled
 
 from text_classification_viz.core.upstream import TRAIN_SET
+
+pytestmark = pytest.mark.soak
 
 protocols = st.sampled_from(PROTOCOLS)
 numpy_cores = st.sampled_from(NUMPY_CORES)
