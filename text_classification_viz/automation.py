@@ -66,17 +66,18 @@ def upstream_sensor(
             yield dg.SkipReason(str(error))
             return
         seen[key] = {"stamp": stamp, "sha256": sha256}
+    cursor = json.dumps(seen, sort_keys=True)
     changed = [key for key in UPSTREAM_KEYS if known.get(key, {}).get("sha256") != seen[key]["sha256"]]
     if not changed:
-        context.update_cursor(json.dumps(seen, sort_keys=True))  # stamps may have changed
+        context.update_cursor(cursor)  # stamps may have changed
         yield dg.SkipReason("The upstream files are those of the last run.")
         return
     if _run_is_waiting(context):
         yield dg.SkipReason(WAITING)
         return
-    context.update_cursor(json.dumps(seen, sort_keys=True))
+    context.update_cursor(cursor)
     # The stamps belong to the run key: files that return to an earlier content are to be run again.
-    run_key = hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
+    run_key = hashlib.sha256(cursor.encode()).hexdigest()
     yield dg.RunRequest(run_key=run_key, tags={"changed_upstream": ", ".join(changed)})
 
 

@@ -27,7 +27,8 @@ class RetentionConfig(dg.Config):
 
 @dg.op(
     description="Removes runs that ended over keep_days ago, with their events and logs, unless an asset's latest "
-    "materialization or a check's latest evaluation is theirs. A run in progress stays, however old it is.",
+    "materialization or observation, or a check's latest evaluation, is theirs. A run in progress stays, however "
+    "old it is.",
 )
 def remove_old_runs(context: dg.OpExecutionContext, config: RetentionConfig) -> None:
     """Remove them one by one, the oldest first; one that is interrupted leaves the rest for the next day.
@@ -42,26 +43,25 @@ def remove_old_runs(context: dg.OpExecutionContext, config: RetentionConfig) -> 
     old = [record.dagster_run.run_id for record in records if (record.end_time or 0) < end.timestamp()]
     held = {run_id for run_id in old if _holds_what_stands(instance, run_id)}
     kept = held | _ancestors(instance, held)
-    failures = {}
-    for run_id in old:
-        if run_id in kept:
-            continue
+    removable = [run_id for run_id in old if run_id not in kept]
+    n_left = 0
+    for run_id in removable:
         try:
             _remove(instance, run_id)
         except Exception as error:
             context.log.warning(f"run {run_id} could not be removed ({error!r})")
-            failures[run_id] = error
+            n_left += 1
     context.log.info(
         "Removed %d of %d runs that ended before %s; kept %d for what they or their later tries hold: %s",
-        len(set(old) - kept) - len(failures),
+        len(removable) - n_left,
         len(old),
         end.isoformat(timespec="seconds"),
         len(kept),
         ", ".join(sorted(kept)) or "none",
     )
-    if failures:
+    if n_left:
         raise dg.Failure(
-            f"DAGSTER_HOME: expected to remove {len(set(old) - kept)} old runs, found {len(failures)} that cannot "
+            f"DAGSTER_HOME: expected to remove {len(removable)} old runs, found {n_left} that cannot "
             "be; see the warnings for why, and to the permissions of their files"
         )
 
@@ -99,18 +99,12 @@ def _ancestors(instance: dg.DagsterInstance, run_ids: set[str]) -> set[str]:
 
 def _latest_run(instance: dg.DagsterInstance, event: dg.DagsterEvent) -> list[str]:
     """Give the run of the latest event on the same asset and partition, or check; none where they were wiped."""
-    if event.is_step_materialization:
-        made = event.step_materialization_data.materialization
+    if event.asset_key:
         same = dg.AssetRecordsFilter(
-            asset_key=made.asset_key, asset_partitions=[made.partition] if made.partition else None
+            asset_key=event.asset_key, asset_partitions=[event.partition] if event.partition else None
         )
-        return [record.event_log_entry.run_id for record in instance.fetch_materializations(same, limit=1).records]
-    if event.event_type == dg.DagsterEventType.ASSET_OBSERVATION:
-        observed = event.asset_observation_data.asset_observation
-        same = dg.AssetRecordsFilter(
-            asset_key=observed.asset_key, asset_partitions=[observed.partition] if observed.partition else None
-        )
-        return [record.event_log_entry.run_id for record in instance.fetch_observations(same, limit=1).records]
+        fetch = instance.fetch_materializations if event.is_step_materialization else instance.fetch_observations
+        return [record.event_log_entry.run_id for record in fetch(same, limit=1).records]
     # Private, as all of Dagster that tells of past evaluations; imported here, so that a version that has moved it
     # costs the retention and no more.
     from dagster._core.storage.asset_check_execution_record import COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES

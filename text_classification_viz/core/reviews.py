@@ -16,13 +16,13 @@ import pyarrow.compute as pc
 
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.tables import DECISIONS, REVIEWED_LABELS, TRAIN
+from text_classification_viz.core.upstream import MAX_LABEL
 
 FAULTS_NAMED = 10  # before a message says "and N more"
 INTEGER = re.compile(r"[+-]?[0-9]{1,19}")  # int() would take 1_000 as well
 NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 INT64 = np.iinfo(np.int64)
-# Characters of a field: those of a label that label_transform may have, and what people write.
-MAX_LENGTHS = dict.fromkeys(REVIEWED_LABELS.names, 1000) | {"note": 10_000}
+MAX_LENGTHS = dict.fromkeys(REVIEWED_LABELS.names, MAX_LABEL) | {"note": 10_000}  # characters of a field
 CLOCKS_DIFFER = timedelta(days=1)
 CORRECT_IT = "correct it and run this again"
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+MAX_LABEL = 1_000  # characters of a class or a label, each of which all rows of the class will have
 TRAIN_SET = pa.schema(
     [
         pa.field("id", pa.int64(), nullable=False),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from text_classification_viz.core.errors import InputError
+from text_classification_viz.core.upstream import MAX_LABEL
 from text_classification_viz.storage import strict_json
 from text_classification_viz.storage.numpy_pickle import ARRAY_GLOBALS, ARRAY_OPCODES, RawArray, raw_array
 from text_classification_viz.storage.pickle_parser import (
@@ -25,7 +26,6 @@ REMEDY = "materialize label_transform upstream again"
 LABEL_ENCODER = Global("sklearn.preprocessing._label", "LabelEncoder")
 LIST_OPCODES = frozenset({"EMPTY_LIST", "APPEND", "APPENDS"})  # the data of an array of objects
 OBJECT_OPCODES = LIST_OPCODES | {"NEWOBJ", "EMPTY_TUPLE", "EMPTY_DICT", "SETITEM", "SETITEMS", "BINFLOAT"}
-MAX_LABEL = 1_000  # characters of a class or a label, each of which all rows of the class will have
 MAX_LABEL_BYTES = 4 * MAX_LABEL  # a pickle can repeat a text for 2 bytes
 NOT_FITTED = "call label_encoder.fit upstream and materialize label_transform again"
 

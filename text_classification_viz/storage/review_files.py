@@ -164,12 +164,7 @@ def _parse_json(file: str, text: str) -> Iterator[Decision | InputError]:
         raise InputError(
             f"{file}: expected JSON, found something else ({error}); export from Label Studio again"
         ) from None
-    try:
-        yield from parse_export(file, export)
-    except RecursionError:  # brackets in brackets, not too deep to read but to show
-        raise InputError(
-            f"{file}: expected tasks of Label Studio, found brackets in brackets; export from Label Studio again"
-        ) from None
+    yield from parse_export(file, export)
 
 
 PARSERS: dict[str, Callable[[str, str], Iterator[Decision | InputError]]] = {

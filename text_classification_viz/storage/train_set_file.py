@@ -83,8 +83,6 @@ def parse_parquet(file: UpstreamFile) -> pa.Table:
         # A dictionary holds a text once however many rows repeat it, so that their bytes can be counted.
         parquet = pq.ParquetFile(content, metadata=footer, read_dictionary=TRAIN_SET.names)
         for batch in parquet.iter_batches(BATCH_ROWS, columns=TRAIN_SET.names, use_threads=False):
-            if table.n_rows + len(batch) > MAX_ROWS:
-                raise file.fault(f"at most {MAX_ROWS:,} rows", "more")
             table.add([_cast(table, batch[field.name], field) for field in TRAIN_SET])
     # UnicodeDecodeError: damaged names of columns.
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -128,7 +126,9 @@ class _Table:
             raise self.file.fault(f"at most {MAX_TEXT_BYTES:,} bytes of text", "more")
 
     def add(self, columns: list[pa.Array]) -> None:
-        """Take the next rows, whose texts have been counted."""
+        """Take the next rows, whose texts have been counted, or raise InputError if there are too many."""
+        if self.n_rows + len(columns[0]) > MAX_ROWS:
+            raise self.file.fault(f"at most {MAX_ROWS:,} rows", "more")
         self._batches.append(pa.record_batch(columns, schema=TRAIN_SET))
         self.n_rows += len(columns[0])
 
@@ -187,8 +187,6 @@ class _Rows:
         return self._table.finish()
 
     def _to_table(self) -> None:
-        if self._table.n_rows + len(self._rows) > MAX_ROWS:
-            raise self._file.fault(f"at most {MAX_ROWS:,} rows", "more")
         columns = zip(*self._rows, strict=True)
         self._table.add([self._column(values, field) for values, field in zip(columns, TRAIN_SET, strict=True)])
         self._rows = []
