@@ -18,7 +18,8 @@ from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.projector import Layout, write_run
 from text_classification_viz.core.projector_history import write_history
 from text_classification_viz.storage.data_root import DataRoot
-from text_classification_viz.storage.publishing import STAGING, published_folder, remove_old_folders
+from text_classification_viz.storage.disk import STAGING
+from text_classification_viz.storage.publishing import published_folder, remove_old_folders
 from text_classification_viz.storage.results_io_manager import publish_result, read_result
 
 FORKS = multiprocessing.get_context("forkserver")

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from text_classification_viz.core.errors import InputError
-from text_classification_viz.storage import publishing
+from text_classification_viz.storage import disk
+from text_classification_viz.storage.disk import STAGING
 from text_classification_viz.storage.publishing import (
-    STAGING,
     published_file,
     published_folder,
     remove_old_folders,
@@ -130,7 +130,7 @@ def test_disk_that_fails_to_flush_leaves_the_old_file(path, monkeypatch, code):
     def fail(_):
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(publishing.os, "fsync", fail)
+    monkeypatch.setattr(disk.os, "fsync", fail)
     with pytest.raises(InputError, match=os.strerror(code)):
         publish(path)
     assert path.read_bytes() == OLD
@@ -154,7 +154,7 @@ def test_rename_that_fails_leaves_the_old_file(path, monkeypatch):
     def fail(*_):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(publishing.Path, "replace", fail)
+    monkeypatch.setattr(disk.Path, "replace", fail)
     with pytest.raises(InputError, match=os.strerror(errno.EIO)):
         publish(path)
     assert path.read_bytes() == OLD
@@ -171,7 +171,7 @@ def test_folder_that_fails_to_flush_is_told_and_leaves_the_new_file_whole(path, 
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         flush(descriptor)
 
-    monkeypatch.setattr(publishing.os, "fsync", fail_the_second_time)
+    monkeypatch.setattr(disk.os, "fsync", fail_the_second_time)
     with pytest.raises(InputError, match=os.strerror(errno.EIO)):
         publish(path)
     assert path.read_bytes() == NEW
@@ -180,7 +180,7 @@ def test_folder_that_fails_to_flush_is_told_and_leaves_the_new_file_whole(path, 
 
 def test_bytes_are_flushed_before_the_rename_and_the_folder_after_it(path, monkeypatch):
     steps = []
-    flush, replace = os.fsync, publishing.Path.replace
+    flush, replace = os.fsync, disk.Path.replace
 
     def record_flush(descriptor):
         steps.append("flush folder" if os.path.isdir(f"/dev/fd/{descriptor}") else "flush file")  # noqa: PTH112
@@ -191,8 +191,8 @@ def test_bytes_are_flushed_before_the_rename_and_the_folder_after_it(path, monke
         assert source.read_bytes() == NEW
         return replace(source, target)
 
-    monkeypatch.setattr(publishing.os, "fsync", record_flush)
-    monkeypatch.setattr(publishing.Path, "replace", record_replace)
+    monkeypatch.setattr(disk.os, "fsync", record_flush)
+    monkeypatch.setattr(disk.Path, "replace", record_replace)
     publish(path)
     assert steps == ["flush file", "rename", "flush folder"]
 
@@ -293,7 +293,7 @@ def test_disk_that_fails_to_flush_leaves_no_folder(tmp_path, monkeypatch, code):
     def fail(_):
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(publishing.os, "fsync", fail)
+    monkeypatch.setattr(disk.os, "fsync", fail)
     with pytest.raises(InputError, match=os.strerror(code)), published_folder(tmp_path / "runs" / "run") as folder:
         (folder / "file").write_bytes(NEW)
     assert names(tmp_path / "runs") == []
@@ -412,7 +412,7 @@ def test_where_nothing_can_be_locked_results_are_published_and_nothing_is_taken_
         raise OSError(code, os.strerror(code))
 
     (tmp_path / ".file.0.tmp").write_bytes(OLD)
-    monkeypatch.setattr(publishing.fcntl, "flock", refuse)
+    monkeypatch.setattr(disk.fcntl, "flock", refuse)
     with published_file(tmp_path / "file") as file:
         file.write(NEW)
     with published_folder(tmp_path / "runs" / "run") as folder:
@@ -426,7 +426,7 @@ def test_writer_that_gets_no_lock_for_another_reason_leaves_nothing(tmp_path, mo
     def refuse(*_args):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(publishing.fcntl, "flock", refuse)
+    monkeypatch.setattr(disk.fcntl, "flock", refuse)
     with pytest.raises(InputError, match=os.strerror(errno.EIO)), published_file(tmp_path / "file"):
         pytest.fail("entered")
     assert names(tmp_path) == []

@@ -2,6 +2,7 @@
 
 import shlex
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 import numpy as np
@@ -12,15 +13,21 @@ from pydantic import Field
 from text_classification_viz.assets.common import COMMON, config_of
 from text_classification_viz.assets.projections import ROWS, Rows
 from text_classification_viz.core.projector import Layout, write_run
-from text_classification_viz.core.projector_history import write_history
+from text_classification_viz.core.projector_history import EVENTS, write_history
 from text_classification_viz.core.projector_page import projector_page
 from text_classification_viz.storage.data_root import DataRoot
 from text_classification_viz.storage.failures import clear_failures
-from text_classification_viz.storage.publishing import published_folder, remove_old_folders
+from text_classification_viz.storage.publishing import (
+    AnyPath,
+    newest_folder,
+    published_folder,
+    remove_old_folders,
+)
 
 MAPS = {"umap_projection": "UMAP", "tsne_projection": "t-SNE"}
 PAGE = "projector.html"
 RUNS = "????-??-??_??-??-??_????????"  # how our runs are named; others in the folder are other people's
+LAST = f"{EVENTS}*"  # without these a run is none for TensorBoard
 
 
 class ProjectorConfig(dg.Config):
@@ -65,28 +72,39 @@ def projector_logs(
             layouts.append(layout)
     vectors = train_vectors[table["embedding_row"].to_numpy()]
     run = data_root.projector_runs / f"{datetime.now(UTC):%Y-%m-%d_%H-%M-%S}_{context.run.run_id[:8]}"
-    with published_folder(run) as folder:
-        previous = max(data_root.projector_runs.glob(RUNS), default=None)  # their names begin with their time
+    with (
+        published_folder(run, last=LAST) as folder,
+        newest_folder(data_root.projector_runs, RUNS, LAST) as previous,  # their names begin with their time
+    ):
         write_run(folder, vectors, _metadata_of(table, outlier_report), layouts, log=context.log)
         figures, pictures = _figures(context.instance), _pictures(data_root)
         step = write_history(folder, {"rows_shown": table.num_rows, **figures}, pictures, previous)
-    page = str(data_root.publish(PAGE, projector_page(run))) if layouts else "none, for there is no bookmark"
+        page = projector_page(folder) if layouts else None
+    page_path = "none, for there is no bookmark" if page is None else str(data_root.publish(PAGE, page))
     removed, left = remove_old_folders(data_root.projector_runs, RUNS, config.keep_hours)
     for name in left:
         context.log.warning(f"The old run {name} could not be removed; see to its permissions")
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": table.num_rows,
-            "page": dg.MetadataValue.path(page),
+            "page": dg.MetadataValue.path(page_path),
             "run": dg.MetadataValue.path(str(run)),
-            # The run and not the folder of all runs, of which the projector would open the oldest.
-            "open_with": f"tensorboard --logdir {shlex.quote(str(run))} --host 127.0.0.1",
+            "open_with": _how_to_open(run),
             "bookmarks": "; ".join(layout.label for layout in layouts) or "none",
             "maps_left_out": ", ".join(left_out) or "none",
             "step_in_history": step,
             "old_runs_removed": len(removed),
         }
     )
+
+
+def _how_to_open(run: AnyPath) -> str:
+    """For the run and not for the folder of all runs, of which the projector would open the oldest."""
+    if isinstance(run, Path):
+        return f"tensorboard --logdir {shlex.quote(str(run))} --host 127.0.0.1"
+    # The projector reads files of this machine only.
+    copy = f"aws s3 cp --recursive {shlex.quote(str(run))} {run.name}"
+    return f"{copy} && tensorboard --logdir {run.name} --host 127.0.0.1"
 
 
 def _figures(instance: dg.DagsterInstance) -> dict[str, float]:
@@ -103,8 +121,8 @@ def _figures(instance: dg.DagsterInstance) -> dict[str, float]:
 
 def _pictures(data_root: DataRoot) -> dict[str, bytes]:
     """The published pictures of the maps."""
-    files = {f"map/{name}": data_root.tables / f"{asset}.png" for asset, name in MAPS.items()}
-    return {tag: file.read_bytes() for tag, file in files.items() if file.exists()}
+    pictures = {f"map/{name}": data_root.read(f"{asset}.png") for asset, name in MAPS.items()}
+    return {tag: picture for tag, picture in pictures.items() if picture is not None}
 
 
 def _layout_of(name: str, projection: pa.Table, ids: pa.ChunkedArray) -> Layout | None:

@@ -1,77 +1,93 @@
 """Publishing files and folders whole: a reader sees the last good result or the new one, never a part.
 
-Belongs here: how bytes appear at a path. What the bytes mean is the callers' business.
+Belongs here: what is promised wherever results go. How it is kept is the business of `disk` for a folder of this
+machine, and of `object_store` for s3://bucket/prefix; what the bytes mean is the callers'.
 """
 
-import errno
-import fcntl
-import os
 import shutil
-import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from upath import UPath
+
 from text_classification_viz.core.errors import InputError
+from text_classification_viz.storage import disk, object_store
 
-STAGING = ".staging"  # folders are written beside their parent, in a folder of this name, then renamed
+AnyPath = Path | UPath
 
 
-@contextmanager
-def published_file(path: Path) -> Iterator[BinaryIO]:
+def published_file(path: AnyPath) -> AbstractContextManager[BinaryIO]:
     """Open a file that replaces `path` when the block ends well, and leaves it untouched otherwise.
 
-    The bytes go to a temporary name in the same folder, are flushed to the disk, and take the place of
-    `path` in one rename.
-
     Raises
     ------
     InputError
-        The system refuses to write: a full disk, no permission, a fault of the device.
+        The disk or the store refuses to take it: no room, no permission, no connection, a fault of the device.
     """
-    with _clear_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            _temporary(path.parent, f".{path.name}.{{}}.tmp", Path.touch) as temporary,
-            temporary.open("wb") as file,
-        ):
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            temporary.replace(path)
-        _flush(path.parent)
+    return disk.published_file(path) if isinstance(path, Path) else object_store.published_file(path)
 
 
-@contextmanager
-def published_folder(path: Path) -> Iterator[Path]:
+def open_published(path: AnyPath) -> BinaryIO:
+    """Open what is published at `path`, one version of it from the first byte to the last.
+
+    Of an object this is a copy on the disk of this machine, which goes when it is closed and no longer mapped.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is nothing at `path`.
+    InputError
+        The store does not hand it out.
+    """
+    return path.open("rb") if isinstance(path, Path) else object_store.open_published(path)
+
+
+def published_folder(path: AnyPath, *, last: str = "*") -> AbstractContextManager[Path]:
     """Give an empty folder that becomes `path`, which must not exist, when the block ends well.
 
-    It is filled in a staging folder beside the parent of `path`, so that whoever watches the parent never
-    sees it half full.
+    On a disk it appears at once. An object store has no such step: there its files appear one by one, those whose
+    names match `last` after all others, so that whoever waits for these sees the whole, and whoever does not may
+    see a part for as long as the upload takes, or for good where its writer was killed.
 
     Raises
     ------
     InputError
-        There is something at `path` already, which stays as it is, or the system refuses to write.
+        There is something at `path` already, which stays as it is, or the disk or the store refuses to take it.
     """
-    with _clear_errors(path):
-        if path.exists():  # a rename would replace an empty folder without a word
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _temporary(_staging_of(path.parent), "{}", Path.mkdir) as temporary:
-            yield temporary
-            for file in [*temporary.rglob("*"), temporary]:
-                _flush(file)
-            temporary.rename(path)
-        _flush(path.parent)
+    return disk.published_folder(path) if isinstance(path, Path) else object_store.published_folder(path, last)
 
 
-def remove_old_folders(parent: Path, pattern: str, keep_hours: float) -> tuple[list[str], list[str]]:
+def newest_folder(parent: AnyPath, pattern: str, last: str) -> AbstractContextManager[Path | None]:
+    """Give the last by name of the folders in `parent`, to read those of its files that match `last`.
+
+    Parameters
+    ----------
+    parent
+        Folder of folders.
+    pattern
+        Of the names of the folders, as `Path.glob` has it.
+    last
+        As `published_folder` was told, since a folder without such a file is a part of one.
+
+    Raises
+    ------
+    InputError
+        The store does not list them, or hand them out.
+    """
+    return (
+        disk.newest_folder(parent, pattern)
+        if isinstance(parent, Path)
+        else object_store.newest_folder(parent, pattern, last)
+    )
+
+
+def remove_old_folders(parent: AnyPath, pattern: str, keep_hours: float) -> tuple[list[str], list[str]]:
     """Remove folders in `parent` that were last written over `keep_hours` ago, but never the newest one.
 
-    Each leaves `parent` in one rename before its files go, so that nobody sees half of it.
+    On a disk each goes at once for whoever watches; from an object store, file by file.
 
     Parameters
     ----------
@@ -92,118 +108,48 @@ def remove_old_folders(parent: Path, pattern: str, keep_hours: float) -> tuple[l
     InputError
         The system refuses to list them.
     """
-    removed, left = [], []
-    with _clear_errors(parent):
-        by_age = sorted((_modified(folder), folder) for folder in parent.glob(pattern) if folder.is_dir())
-        for modified, folder in by_age[:-1]:
-            if time.time() - modified <= keep_hours * 3_600:
-                continue
-            unlisted = _staging_of(parent) / uuid.uuid4().hex
-            try:
-                folder.rename(unlisted)
-                _remove(unlisted)
-                removed.append(folder.name)
-            except FileNotFoundError:  # another run removes the same
-                continue
-            except OSError:
-                left.append(folder.name)
-    return removed, left
+    return (
+        disk.remove_old_folders(parent, pattern, keep_hours)
+        if isinstance(parent, Path)
+        else object_store.remove_old_folders(parent, pattern, keep_hours)
+    )
 
 
-def _staging_of(parent: Path) -> Path:
-    staging = parent.resolve().parent / STAGING  # on the disk of what a link may lead to
-    staging.mkdir(parents=True, exist_ok=True)
-    return staging
+def scratch_folder(parent: AnyPath) -> AbstractContextManager[AnyPath]:
+    """Give an empty folder in `parent` for what a run needs on its way, which goes when the block ends.
 
+    Others may write into it as well, on other machines too; nobody but the run is to read it.
 
-@contextmanager
-def _clear_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(
-            f"{path}: expected to write it, found {(error.strerror or str(error))!r}; see to the disk, the mount "
-            f"and the permissions of user {os.geteuid()}, then run this again. What was published is unharmed"
-        ) from error
-
-
-@contextmanager
-def _temporary(folder: Path, name: str, make: Callable[[Path], None]) -> Iterator[Path]:
-    """Give a new file or folder that is locked while the block runs, and removed where it fails.
-
-    What dead writers left behind under the same pattern of names goes first: it is what nobody holds a lock
-    on.
+    Raises
+    ------
+    InputError
+        The disk or the store refuses.
     """
-    _remove_abandoned(folder.glob(name.format("*")))
-    descriptor = None
-    while descriptor is None:
-        temporary = folder / name.format(uuid.uuid4().hex)
-        make(temporary)
-        try:
-            descriptor = _lock_new(temporary)
-        except BaseException:
-            _remove(temporary)
-            raise
-    try:
-        yield temporary
-    except BaseException:
-        _remove(temporary)
-        raise
-    finally:
-        os.close(descriptor)
-
-
-def _lock_new(path: Path) -> int | None:
-    """Lock what was just made; None where another writer took it for abandoned before the lock was there."""
-    with suppress(FileNotFoundError):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            with _no_locks_to_be_had():
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if os.path.samestat(os.fstat(descriptor), path.stat()):
-                return os.dup(descriptor)  # which goes on holding the lock
-        finally:
-            os.close(descriptor)
-    return None
+    return disk.scratch_folder(parent) if isinstance(parent, Path) else object_store.scratch_folder(parent)
 
 
 @contextmanager
-def _no_locks_to_be_had() -> Iterator[None]:
-    """Go on without a lock where the file system has none, such as NFS; nothing is taken for abandoned there."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.EBADF, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-            raise
+def local_file(path: AnyPath) -> Iterator[Path]:
+    """Give a file as one of this machine: itself on a disk, and of an object a copy that goes with the block.
 
+    What an InputError says of the copy, it says of the object.
 
-def _remove_abandoned(candidates: Iterable[Path]) -> None:
-    for path in candidates:
-        # Gone already, held by its writer, or of another user, whom it is left to.
-        with suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove(path)
-            finally:
-                os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _modified(path: Path) -> float:
-    return path.stat().st_mtime
-
-
-def _flush(path: Path) -> None:
-    """Flush a file's bytes or a folder's entries to the disk, so that a rename outlives a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    Raises
+    ------
+    InputError
+        There is no such object, or the store does not hand it out.
+    """
+    if isinstance(path, Path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        try:
+            with open_published(path) as content, copy.open("wb") as target:
+                shutil.copyfileobj(content, target)
+        except FileNotFoundError:
+            raise InputError(f"{path}: expected an object, found none; leave it there again") from None
+        try:
+            yield copy
+        except InputError as error:
+            raise InputError(*(line.replace(str(copy), str(path)) for line in error.args)) from error

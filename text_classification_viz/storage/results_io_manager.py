@@ -4,8 +4,8 @@ Belongs here: file forms and lineage. Columns are the business of `core.tables`.
 """
 
 import json
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
+from urllib.parse import quote
 
 import dagster as dg
 import numpy as np
@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.tables import DESCRIPTIONS
 from text_classification_viz.storage.failures import clear_failures
-from text_classification_viz.storage.publishing import published_file
+from text_classification_viz.storage.publishing import AnyPath, open_published, published_file
 
 UPSTREAM_SHA256 = "upstream_sha256"
 LINEAGE = ("code_version", "config", UPSTREAM_SHA256)
 Lineage = dict[str, Any]
+Value: TypeAlias = pa.Table | pa.RecordBatchReader | np.ndarray
 
 
 class NotPublished(InputError):  # noqa: N818  as InputErrors say what is the matter
@@ -29,6 +30,9 @@ class NotPublished(InputError):  # noqa: N818  as InputErrors say what is the ma
 
 class ResultsIOManager(dg.IOManager):
     """Arrow tables as `<asset>.parquet`, NumPy arrays as `<asset>.npy`, each published atomically.
+
+    A partition of an asset is `<asset>/<partition>.parquet`, its key percent-encoded, so that it names a file
+    whatever it holds. A RecordBatchReader is written batch by batch, for tables beyond memory.
 
     Every file carries its lineage: code version, config, and the SHA-256 of each upstream file that it came
     from, which a stage takes over from its inputs. Inputs that came from different upstream files are
@@ -41,12 +45,12 @@ class ResultsIOManager(dg.IOManager):
         Of the published results.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: AnyPath) -> None:
         self._folder = folder
         # by (run id, step key), then by upstream key: the hash, and the input that it was first seen in
         self._loaded: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
 
-    def handle_output(self, context: dg.OutputContext, obj: pa.Table | np.ndarray) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: Value) -> None:
         """Publish `obj` and record row count, columns, path and lineage in the catalogue."""
         hashes = self._hashes(context)
         lineage: Lineage = {
@@ -55,19 +59,19 @@ class ResultsIOManager(dg.IOManager):
             UPSTREAM_SHA256: hashes,
         }
         with clear_failures():
-            path = publish_result(self._folder, context.asset_key.to_user_string(), obj, lineage)
+            path, n_rows = publish_result(self._folder, _name_of(context), obj, lineage)
         metadata: dict[str, Any] = {
             "path": dg.MetadataValue.path(str(path)),
-            "dagster/row_count": len(obj),
+            "dagster/row_count": n_rows,
             UPSTREAM_SHA256: dg.MetadataValue.json(hashes),
         }
-        if isinstance(obj, pa.Table):
+        if not isinstance(obj, np.ndarray):
             metadata["dagster/column_schema"] = _column_schema(obj.schema)
         context.add_output_metadata(metadata)
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | pa.Table | np.ndarray:
         """Read a result: an array memory-mapped, a table as the Arrow table or DataFrame that is asked for."""
-        name = context.asset_key.to_user_string()
+        name = _name_of(context)
         with clear_failures():
             value, lineage = read_result(self._folder, name)
             if context.has_input_name:  # load_asset_value, outside a step, has none
@@ -77,11 +81,10 @@ class ResultsIOManager(dg.IOManager):
         return value.to_pandas()
 
     def _hashes(self, context: dg.OutputContext) -> dict[str, str]:
-        """Those of the step's inputs; the gate, which reads upstream itself, states them in its metadata."""
+        """Those of the step's inputs, and those that a step which reads files itself states in its metadata."""
+        inherited = {key: sha256 for key, (sha256, _) in self._loaded.get(_step_of(context), {}).items()}
         stated: Any = context.output_metadata.get(UPSTREAM_SHA256)
-        if stated:
-            return stated.data
-        return {key: sha256 for key, (sha256, _) in self._loaded.get(_step_of(context), {}).items()}
+        return inherited | (stated.data if stated else {})
 
     def _inherit(self, step: tuple[str, str], name: str, hashes: dict[str, str]) -> None:
         inherited = self._loaded.setdefault(step, {})
@@ -95,24 +98,23 @@ class ResultsIOManager(dg.IOManager):
                 )
 
 
-def publish_result(folder: Path, name: str, value: pa.Table | np.ndarray, lineage: Lineage) -> Path:
-    """Publish a result and its lineage as one file, and return its path.
+def publish_result(folder: AnyPath, name: str, value: Value, lineage: Lineage) -> tuple[AnyPath, int]:
+    """Publish a result and its lineage as one file, and return its path and the number of its rows.
 
     Raises
     ------
     InputError
         The system refuses to write; what was published before stays.
     """
-    path = folder / f"{name}{'.parquet' if isinstance(value, pa.Table) else '.npy'}"
+    path = folder / f"{name}{'.npy' if isinstance(value, np.ndarray) else '.parquet'}"
     with published_file(path) as file:
-        if isinstance(value, pa.Table):
-            _write_parquet(value, lineage, file)
-        else:
+        if isinstance(value, np.ndarray):
             _write_npy(value, lineage, file)
-    return path
+            return path, len(value)
+        return path, _write_parquet(value, lineage, file)
 
 
-def read_result(folder: Path, name: str) -> tuple[pa.Table | np.ndarray, Lineage]:
+def read_result(folder: AnyPath, name: str) -> tuple[pa.Table | np.ndarray, Lineage]:
     """Read the published result `name` and its lineage.
 
     Returns
@@ -131,11 +133,14 @@ def read_result(folder: Path, name: str) -> tuple[pa.Table | np.ndarray, Lineage
     """
     parquet, npy = folder / f"{name}.parquet", folder / f"{name}.npy"
     for path, read in ((parquet, _read_parquet), (npy, _read_npy)):
-        if path.is_file():
+        # One open file for value and lineage, so that a result published in between cannot mix with this one.
+        try:
+            file = open_published(path)
+        except FileNotFoundError:
+            continue
+        with file:
             try:
-                return read(path)
-            except PermissionError:  # which making it again would not mend
-                raise
+                return read(file)
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise InputError(
                     f"{path}: expected the published {name}, found what cannot be read ({error}); materialize "
@@ -144,23 +149,28 @@ def read_result(folder: Path, name: str) -> tuple[pa.Table | np.ndarray, Lineage
     raise NotPublished(f"{parquet}: expected the published {name}, found no file; materialize {name} first")
 
 
-def _read_parquet(path: Path) -> tuple[pa.Table, Lineage]:
-    table = pq.read_table(path)
+def _read_parquet(file: BinaryIO) -> tuple[pa.Table, Lineage]:
+    table = pq.read_table(file)
     stored = table.schema.metadata or {}
     return table, {key: json.loads(stored[key.encode()]) for key in LINEAGE}
 
 
-def _read_npy(path: Path) -> tuple[np.memmap, Lineage]:
-    # One open file for both parts, so that a result published in between cannot mix with this one.
-    with path.open("rb") as file:
-        array = _map_npy(file)
-        stored = json.loads(np.load(file, allow_pickle=False).tobytes())
-        return array, {key: stored[key] for key in LINEAGE}
+def _read_npy(file: BinaryIO) -> tuple[np.memmap, Lineage]:
+    array = _map_npy(file)
+    stored = json.loads(np.load(file, allow_pickle=False).tobytes())
+    return array, {key: stored[key] for key in LINEAGE}
 
 
-def _write_parquet(table: pa.Table, lineage: Lineage, file: BinaryIO) -> None:
+def _write_parquet(value: pa.Table | pa.RecordBatchReader, lineage: Lineage, file: BinaryIO) -> int:
+    """Write a table at once, or a reader's batches one by one, each a row group; give the number of rows."""
     stored = {key.encode(): json.dumps(value, sort_keys=True) for key, value in lineage.items()}
-    pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), **stored}), file)
+    schema = value.schema.with_metadata({**(value.schema.metadata or {}), **stored})
+    n_rows = 0
+    with pq.ParquetWriter(file, schema) as writer:
+        for part in [value] if isinstance(value, pa.Table) else value:
+            writer.write(part)
+            n_rows += part.num_rows
+    return n_rows
 
 
 def _write_npy(array: np.ndarray, lineage: Lineage, file: BinaryIO) -> None:
@@ -193,6 +203,12 @@ def _column_schema(schema: pa.Schema) -> dg.TableSchema:
             for field in schema
         ]
     )
+
+
+def _name_of(context: dg.InputContext | dg.OutputContext) -> str:
+    """Where in the folder the result is, without suffix: the asset, or the one partition of it that is meant."""
+    asset = context.asset_key.to_user_string()
+    return f"{asset}/{quote(context.asset_partition_key, safe='')}" if context.has_asset_partitions else asset
 
 
 def _step_of(context: dg.InputContext | dg.OutputContext) -> tuple[str, str]:

@@ -6,13 +6,17 @@ Belongs here: which files there are, and from their bytes to decisions. Which de
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+from upath import UPath
 
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.label_studio import parse_export
 from text_classification_viz.core.reviews import Decision, Place, join_faults, parse_decision
 from text_classification_viz.core.tables import REVIEWED_LABELS
+from text_classification_viz.storage.object_store import list_folder, read_object
+from text_classification_viz.storage.publishing import AnyPath
 from text_classification_viz.storage.stable_read import UpstreamFile, read_stable
 from text_classification_viz.storage.strict_json import parse_json
 
@@ -27,7 +31,7 @@ REMEDY = "save it again or move it away"
 TEMPORARY_PREFIXES = (".", "~$")
 
 
-def review_files(folder: Path) -> list[Path]:
+def review_files(folder: AnyPath) -> Sequence[AnyPath]:
     """List the review files of a folder by name; one that does not exist has none.
 
     Raises
@@ -38,16 +42,21 @@ def review_files(folder: Path) -> list[Path]:
     return [path for path in _visible(folder) if path.suffix.lower() in PARSERS]
 
 
-def ignored_files(folder: Path) -> list[Path]:
+def ignored_files(folder: AnyPath) -> Sequence[AnyPath]:
     """List by name what else is in a folder of reviews, and may have been meant to be a review file."""
     return [path for path in _visible(folder) if path.suffix.lower() not in PARSERS]
 
 
-def _visible(folder: Path) -> list[Path]:
+def _visible(folder: AnyPath) -> Sequence[AnyPath]:
+    found = list_folder(folder) if isinstance(folder, UPath) else _list_on_disk(folder)
+    return [path for path in found if not path.name.startswith(TEMPORARY_PREFIXES)]
+
+
+def _list_on_disk(folder: Path) -> list[Path]:
     if not folder.exists():
         return []
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith(TEMPORARY_PREFIXES))
+        return sorted(folder.iterdir())
     except OSError as error:
         raise InputError(
             f"{folder}: expected a folder that can be listed, found {(error.strerror or str(error))!r}; see to it "
@@ -55,7 +64,7 @@ def _visible(folder: Path) -> list[Path]:
         ) from error
 
 
-def read_reviews(folder: Path) -> list[Decision]:
+def read_reviews(folder: AnyPath) -> list[Decision]:
     """Read every decision of every review file in a folder, by file name and in the order of each file.
 
     Raises
@@ -84,7 +93,19 @@ def read_reviews(folder: Path) -> list[Decision]:
     return decisions
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: AnyPath) -> str:
+    data = read_object(path, SIZE_LIMIT) if isinstance(path, UPath) else _read_on_disk(path)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # Counted in the bytes decoded, which are those after a byte order mark.
+        line = error.object[: error.start].count(b"\n") + 1
+        raise _line(str(path), line).fault(
+            "UTF-8", f"the byte 0x{error.object[error.start]:02x}", "save it as UTF-8 and run this again"
+        ) from None
+
+
+def _read_on_disk(path: Path) -> bytes:
     try:
         target = path.resolve(strict=True)
         if target.parent != path.parent.resolve():
@@ -98,14 +119,7 @@ def _read_text(path: Path) -> str:
             f"{path}: expected a readable file, found none ({error}); give read access or move it away"
         ) from error
     data, _ = read_stable(target, UpstreamFile.read, remedy=REMEDY, size_limit=SIZE_LIMIT, follow_links=False)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        # Counted in the bytes decoded, which are those after a byte order mark.
-        line = error.object[: error.start].count(b"\n") + 1
-        raise _line(str(path), line).fault(
-            "UTF-8", f"the byte 0x{error.object[error.start]:02x}", "save it as UTF-8 and run this again"
-        ) from None
+    return data
 
 
 def _line(file: str, number: int) -> Place:

@@ -22,7 +22,7 @@ from text_classification_viz.storage.stable_read import UpstreamFile
 FLOAT32 = np.dtype("<f4")
 REMEDY = (
     "write one array of shape (rows, dimensions) with np.asarray(embeddings, dtype='<f4') and materialize "
-    "train_embeddings upstream again"
+    "{key} upstream again"
 )
 GRAMMAR = Grammar(
     value="one float32 array",

@@ -25,6 +25,7 @@ SUFFIXES = {
     "train_embeddings": ("", ".npy"),
     "label_transform": ("", ".json"),
 }
+SUFFIXES |= {"validation_set": SUFFIXES["train_set"], "validation_embeddings": SUFFIXES["train_embeddings"]}
 
 # Largest files in bytes: several times what a million rows of 384 dimensions need.
 TRAIN_SET_LIMIT = 512 << 20
@@ -34,6 +35,8 @@ LIMITS = {
     "train_set": TRAIN_SET_LIMIT,
     "train_embeddings": TRAIN_EMBEDDINGS_LIMIT,
     "label_transform": LABEL_TRANSFORM_LIMIT,
+    "validation_set": TRAIN_SET_LIMIT,
+    "validation_embeddings": TRAIN_EMBEDDINGS_LIMIT,
 }
 
 UPSTREAM_CLASS = "text_classification.transforms.LabelTransform"  # what upstream's pickle names its class
@@ -49,7 +52,7 @@ def find_upstream_file(storage: Path, key: str) -> Path:
     storage
         Upstream's storage folder.
     key
-        `train_set`, `train_embeddings` or `label_transform`.
+        One of `SUFFIXES`.
 
     Raises
     ------
@@ -76,6 +79,11 @@ def find_upstream_file(storage: Path, key: str) -> Path:
             "that is out of date"
         )
     return storage / found[0]
+
+
+def has_upstream_file(storage: Path, key: str) -> bool:
+    """Whether there is any file of an asset key, for keys that need not be there."""
+    return any((storage / (key + suffix)).exists() for suffix in SUFFIXES[key])
 
 
 def hash_file(path: Path, *, retry_for_s: float = RETRY_FOR_S, log: logging.Logger = _LOG) -> str:
@@ -118,6 +126,7 @@ def check_unchanged(sources: Iterable[Source]) -> None:
 def read_train_set(
     storage: Path,
     *,
+    key: str = "train_set",
     size_limit: int = TRAIN_SET_LIMIT,
     retry_for_s: float = RETRY_FOR_S,
     log: logging.Logger = _LOG,
@@ -128,6 +137,8 @@ def read_train_set(
     ----------
     storage
         Upstream's storage folder.
+    key
+        `train_set`, or `validation_set`, which has the same forms.
     size_limit
         Most bytes that the file may have.
     retry_for_s
@@ -141,7 +152,7 @@ def read_train_set(
         No file or two, one that cannot be read, or one that holds anything but at least one row with the
         fields of `TRAIN_SET`. Other fields are ignored where they are plain values.
     """
-    path = find_upstream_file(storage, "train_set")
+    path = find_upstream_file(storage, key)
     parsers = {
         "": train_set_file.parse_pickle,
         ".parquet": train_set_file.parse_parquet,
@@ -150,7 +161,7 @@ def read_train_set(
     table, source = read_stable(
         path,
         parsers[path.suffix],
-        remedy=train_set_file.REMEDY,
+        remedy=train_set_file.REMEDY.format(key=key),
         size_limit=size_limit,
         retry_for_s=retry_for_s,
         log=log,
@@ -162,11 +173,12 @@ def read_train_set(
 def read_train_embeddings(
     storage: Path,
     *,
+    key: str = "train_embeddings",
     size_limit: int = TRAIN_EMBEDDINGS_LIMIT,
     retry_for_s: float = RETRY_FOR_S,
     log: logging.Logger = _LOG,
 ) -> TrainEmbeddings:
-    """Read `train_embeddings` or `train_embeddings.npy`; parameters as for `read_train_set`.
+    """Read `train_embeddings` (or `validation_embeddings`), or the same as `.npy`; see `read_train_set`.
 
     Raises
     ------
@@ -174,12 +186,12 @@ def read_train_embeddings(
         No file or two, one that cannot be read, or one that holds anything but a 2-D little-endian float32
         array with at least one row and column.
     """
-    path = find_upstream_file(storage, "train_embeddings")
+    path = find_upstream_file(storage, key)
     parsers = {"": train_embeddings_file.parse_pickle, ".npy": train_embeddings_file.parse_npy}
     array, source = read_stable(
         path,
         parsers[path.suffix],
-        remedy=train_embeddings_file.REMEDY,
+        remedy=train_embeddings_file.REMEDY.format(key=key),
         size_limit=size_limit,
         retry_for_s=retry_for_s,
         log=log,

@@ -9,14 +9,17 @@ import dagster as dg
 from text_classification_viz.storage.failures import clear_failures
 from text_classification_viz.storage.upstream_files import (
     UPSTREAM_CLASS,
+    has_upstream_file,
     read_label_transform,
     read_train_embeddings,
     read_train_set,
 )
 
+VALIDATION_KEYS = ("validation_set", "validation_embeddings")  # which upstream need not have
+
 
 class UpstreamIOManager(dg.IOManager):
-    """Reads `train_set`, `train_embeddings` and `label_transform` as data; a pickle is never unpickled.
+    """Reads upstream's values as data; a pickle is never unpickled.
 
     Parameters
     ----------
@@ -31,14 +34,24 @@ class UpstreamIOManager(dg.IOManager):
         self._label_transform_class = label_transform_class
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Read the file of the asset key into the type of the same name in `core.upstream`."""
+        """Read the file of the asset key into its type in `core.upstream`; None of validation files not there."""
+        key = context.asset_key.to_user_string()
+        if key in VALIDATION_KEYS and not self.has_validation_files:
+            return None
         readers: dict[str, Callable[[], Any]] = {
             "train_set": lambda: read_train_set(self.storage),
             "train_embeddings": lambda: read_train_embeddings(self.storage),
             "label_transform": lambda: read_label_transform(self.storage, self._label_transform_class),
+            "validation_set": lambda: read_train_set(self.storage, key="validation_set"),
+            "validation_embeddings": lambda: read_train_embeddings(self.storage, key="validation_embeddings"),
         }
         with clear_failures():
-            return readers[context.asset_key.to_user_string()]()
+            return readers[key]()
+
+    @property
+    def has_validation_files(self) -> bool:
+        """Whether there is any: a set without its vectors, or the reverse, is a fault that reading tells."""
+        return any(has_upstream_file(self.storage, key) for key in VALIDATION_KEYS)
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Refuse: upstream's files are upstream's."""
