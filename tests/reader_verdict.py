@@ -27,7 +27,7 @@ from text_classification_viz.storage.review_files import read_reviews
 from text_classification_viz.storage.upstream_files import SUFFIXES
 
 PICKLES = tuple(READERS)
-OPEN_FORMS = tuple(key + suffix for key, suffixes in SUFFIXES.items() for suffix in suffixes if suffix)
+OPEN_FORMS = tuple(key + suffix for key in READERS for suffix in SUFFIXES[key] if suffix)
 REVIEWS = ("reviews.csv", "reviews.json")
 FORMS = (*PICKLES, *OPEN_FORMS, *REVIEWS)
 

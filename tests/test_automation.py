@@ -241,6 +241,11 @@ def test_job_holds_all_our_assets_and_none_of_upstream(storage):
         "row_changes",
         "suspect_map",
         "triage_page",
+        "validation_df",
+        "validation_vectors",
+        "validation_projection",
+        "validation_report",
+        "validation_class_mix",
     }
 
 

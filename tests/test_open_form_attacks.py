@@ -18,7 +18,7 @@ from watch import watched
 from text_classification_viz.core.errors import MAX_LINE, InputError
 from text_classification_viz.core.tables import REVIEWED_LABELS
 from text_classification_viz.core.upstream import TRAIN_SET
-from text_classification_viz.storage import review_files, train_set_file
+from text_classification_viz.storage import review_files, text_columns, train_set_file
 from text_classification_viz.storage.review_files import read_reviews
 
 HEADER = ",".join(REVIEWED_LABELS.names)
@@ -248,9 +248,10 @@ def test_bombs_of_parquet_take_little_memory(tmp_path):
 
 
 def test_rows_and_texts_are_counted_across_batches(tmp_path, monkeypatch):
-    monkeypatch.setattr(train_set_file, "BATCH_ROWS", 2)
+    for module in (text_columns, train_set_file):
+        monkeypatch.setattr(module, "BATCH_ROWS", 2)
     assert read(tmp_path, "train_set.parquet", SOUND_PARQUET).table.to_pylist() == ROWS
-    monkeypatch.setattr(train_set_file, "MAX_ROWS", 2)
+    monkeypatch.setattr(text_columns, "MAX_ROWS", 2)
     with pytest.raises(InputError, match="at most 2 rows"):
         read(tmp_path, "train_set.parquet", SOUND_PARQUET)
     (tmp_path / "train_set.parquet").unlink()

@@ -45,6 +45,8 @@ def findings_of(
         counts=np.eye(3),
         wrong_log_odds=np.zeros(n_rows),
         suggested=np.where(np.arange(3) == labels[:, None], -1, true).argmax(axis=1),
+        weights=np.zeros((1, 3)),
+        blended=np.eye(3),
     )
     representatives, conflicts = np.arange(n_rows), np.zeros(n_rows, dtype=bool)
     representatives[0], conflicts[0] = representative, conflict

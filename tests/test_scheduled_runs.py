@@ -18,13 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from browser import free_port, stop
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_graphql.test.utils import execute_dagster_graphql
 from graph import FAST
-from synthetic import make_training_set, write_upstream
+from new_rows_samples import write_batch
+from synthetic import TrainingSet, make_training_set, write_upstream
 
 PROJECT = Path(__file__).parents[1]
 LOCATION = "text_classification_viz"
@@ -175,11 +179,20 @@ class Deployment:
             state.with_data(state.instigator_data._replace(start_timestamp=since))
         )
 
-    def switch_on_sensor(self) -> None:
+    def switch_on_sensor(self, name: str = "upstream_sensor") -> None:
         self.ask(
             "mutation($sensor: SensorSelector!) { startSensor(sensorSelector: $sensor) { __typename } }",
-            sensor={**REPOSITORY, "sensorName": "upstream_sensor"},
+            sensor={**REPOSITORY, "sensorName": name},
         )
+
+    def backfill(self, assets: list[str], partitions: list[str]) -> None:
+        """Start a backfill as the web UI does."""
+        started = self.ask(
+            "mutation($backfill: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $backfill) "
+            "{ __typename ... on PythonError { message } } }",
+            backfill={"assetSelection": [{"path": [asset]} for asset in assets], "partitionNames": partitions},
+        )["launchPartitionBackfill"]
+        assert started["__typename"] == "LaunchBackfillSuccess", started
 
     def status(self, run_id: str) -> str:
         return self.instance.get_run_by_id(run_id).status.value
@@ -386,3 +399,56 @@ def test_runs_in_a_row_succeed_and_use_no_more_as_time_goes_on(deployment, trial
             assert late <= 1.15 * early, name
     for full, emptied, kept in homes:
         tell(f"DAGSTER_HOME before and after retention: {full:.1f} MB, {emptied:.1f} MB; {kept} runs kept")
+
+
+def test_batches_are_placed_as_they_arrive_and_a_bad_one_fails_alone(deployment):
+    """The sensor finds three files, of which one is broken; mended, a backfill of all heals it."""
+    deployment.start_daemon()
+    assert deployment.end_of(deployment.launch(**FAST)) == "SUCCESS"
+    known = make_training_set(120)
+    for number, name in enumerate(("monday", "tuesday.2", "wednesday")):
+        ids = pa.array(np.arange(40) + 5_000 + 100 * number)
+        rows = slice(40 * number, 40 * number + 40)
+        new = TrainingSet(known.table.slice(rows.start, 40), known.vectors[rows].copy(), known.class_labels)
+        if name == "tuesday.2":
+            new.vectors[7, 3] = np.nan
+        write_batch(deployment.data_root / "incoming" / f"{name}.parquet", new, id=ids)
+
+    deployment.switch_on_sensor("incoming_sensor")
+    job = dg.RunsFilter(job_name="batch_job", statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
+    until(lambda: deployment.instance.get_runs_count(job) == 3, "a run for each batch ends")
+    ends = {run.tags["dagster/partition"]: run for run in deployment.instance.get_runs(job)}
+    assert {name: run.status.value for name, run in ends.items()} == {
+        "monday": "SUCCESS",
+        "tuesday.2": "FAILURE",
+        "wednesday": "SUCCESS",
+    }
+    (failure,) = deployment.instance.all_logs(ends["tuesday.2"].run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    assert re.search(
+        r"tuesday\.2\.parquet: expected finite numbers, found NaN or infinity in 1 rows, first \[7\]; mend it",
+        failure.dagster_event.step_failure_data.user_failure_data.description,
+    )
+    assets = ["batch_projection", "batch_report", "batch_class_mix"]
+    tables = deployment.data_root / "visualization"
+    for asset in assets:
+        assert {path.name for path in (tables / asset).glob("*.parquet")} == {
+            "monday.parquet",
+            "wednesday.parquet",
+        }
+    before = {path: path.read_bytes() for asset in assets for path in (tables / asset).glob("*.parquet")}
+
+    rows = slice(40, 80)
+    mended = TrainingSet(known.table.slice(40, 40), known.vectors[rows], known.class_labels)
+    ids = np.arange(40) + 5_100
+    write_batch(deployment.data_root / "incoming" / "tuesday.2.parquet", mended, id=pa.array(ids))
+    deployment.backfill(assets, ["monday", "tuesday.2", "wednesday"])
+
+    def of_backfill() -> list[str]:
+        runs = [run for run in deployment.instance.get_runs() if "dagster/backfill" in run.tags]
+        return [run.status.value for run in runs]
+
+    until(lambda: of_backfill() == ["SUCCESS"] * 3, "the backfill's runs succeed")
+    assert {path: path.read_bytes() for path in before} == before
+    placed = pq.read_table(tables / "batch_projection" / "tuesday.2.parquet")
+    assert placed["id"].to_pylist() == ids.tolist()
+    assert placed["class_label"].to_pylist() == mended.labels.tolist()

@@ -1,4 +1,4 @@
-"""What starts runs: the jobs, the weekly schedule, and the sensors on upstream's and on reviewers' files."""
+"""What starts runs: the jobs, the weekly schedule, and the sensors on upstream's, reviewers' and new files."""
 
 import hashlib
 import json
@@ -7,14 +7,18 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from text_classification_viz.assets.batches import BATCHES, GROUP
 from text_classification_viz.assets.upstream import UPSTREAM_KEYS
+from text_classification_viz.assets.validation import VALIDATION
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.storage.data_root import DataRoot
+from text_classification_viz.storage.incoming_file import NAMES_IN_WORDS, list_batches
 from text_classification_viz.storage.review_files import review_files
 from text_classification_viz.storage.upstream_files import find_upstream_file, hash_file
-from text_classification_viz.storage.upstream_io_manager import UpstreamIOManager
+from text_classification_viz.storage.upstream_io_manager import VALIDATION_KEYS, UpstreamIOManager
 
 WEEKLY = "0 6 * * 1"
+BATCHES_AT_ONCE = 100  # runs that one tick starts; the others have their turn at the next
 WAITING = "A run that was started for an earlier change is waiting; this change has its turn when that has begun."
 
 visualization_job = dg.define_asset_job(
@@ -26,8 +30,16 @@ visualization_job = dg.define_asset_job(
 review_job = dg.define_asset_job(
     "review_job",
     # What changed since upstream's last state is told until upstream changes again.
-    selection=dg.AssetSelection.assets("reviewed_labels").downstream() - dg.AssetSelection.assets("row_changes"),
+    # What validation rows say is as of then, too, and there need not be any.
+    selection=dg.AssetSelection.assets("reviewed_labels").downstream()
+    - dg.AssetSelection.assets("row_changes", *VALIDATION.names),
     description="What hangs on people's decisions: the report on what is open, and the corrected training set.",
+)
+
+batch_job = dg.define_asset_job(
+    "batch_job",
+    selection=dg.AssetSelection.groups(GROUP),
+    description="One batch of new rows, placed on the training map as it is, and reported on.",
 )
 
 visualization_schedule = dg.ScheduleDefinition(
@@ -54,7 +66,7 @@ def upstream_sensor(
     storage = upstream_io_manager.storage
     known = json.loads(context.cursor) if context.cursor else {}
     seen = {}
-    for key in UPSTREAM_KEYS:
+    for key in [*UPSTREAM_KEYS, *(VALIDATION_KEYS if upstream_io_manager.has_validation_files else ())]:
         try:
             path = find_upstream_file(storage, key)
             stat = path.stat()
@@ -67,7 +79,7 @@ def upstream_sensor(
             return
         seen[key] = {"stamp": stamp, "sha256": sha256}
     cursor = json.dumps(seen, sort_keys=True)
-    changed = [key for key in UPSTREAM_KEYS if known.get(key, {}).get("sha256") != seen[key]["sha256"]]
+    changed = [key for key in known | seen if known.get(key, {}).get("sha256") != seen.get(key, {}).get("sha256")]
     if not changed:
         context.update_cursor(cursor)  # stamps may have changed
         yield dg.SkipReason("The upstream files are those of the last run.")
@@ -108,6 +120,41 @@ def reviews_sensor(
         return
     context.update_cursor(seen)
     yield dg.RunRequest()  # without a key: Dagster ignores one that it has seen, and files come back as they were
+
+
+@dg.sensor(
+    job=batch_job,
+    minimum_interval_seconds=60,
+    description="Adds a partition for each file in DATA_ROOT/incoming that is new, and starts batch_job for those "
+    "that are new or changed.",
+)
+def incoming_sensor(
+    context: dg.SensorEvaluationContext, data_root: dg.ResourceParam[DataRoot]
+) -> dg.SensorResult | dg.SkipReason:
+    """Compare each file's size and times of change with those of the last run that was started for it.
+
+    The partition of a file that has gone stays, with what was published of it.
+    """
+    known = json.loads(context.cursor) if context.cursor else {}
+    try:
+        found, others = list_batches(data_root.incoming)
+        stamps = {}
+        for name, parts in found.items():
+            stats = [(part.name, part.stat()) for part in parts]
+            stamps[name] = [[file, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns] for file, stat in stats]
+    except (InputError, OSError) as error:
+        return dg.SkipReason(f"{error}: a file that went away meanwhile is seen at the next tick.")
+    if others:
+        context.log.warning(f"{data_root.incoming}: expected {NAMES_IN_WORDS}, found {', '.join(others[:10])}")
+    changed = [name for name, stamp in stamps.items() if known.get(name) != stamp][:BATCHES_AT_ONCE]
+    if not changed:
+        return dg.SkipReason("No batch is new or changed.")
+    cursor = {name: known[name] for name in stamps if name in known} | {name: stamps[name] for name in changed}
+    return dg.SensorResult(
+        run_requests=[dg.RunRequest(partition_key=name) for name in changed],
+        dynamic_partitions_requests=[BATCHES.build_add_request(changed)],
+        cursor=json.dumps(cursor),
+    )
 
 
 def _run_is_waiting(context: dg.SensorEvaluationContext) -> bool:

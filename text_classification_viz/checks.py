@@ -18,13 +18,16 @@ LOW_TRUSTWORTHINESS = 0.75  # points strewn at random have 0.5, maps of news and
 LOW_NEIGHBORS_KEPT = 0.05  # of 17,000 rows, points strewn at random keep 0.001, maps of news 0.15 and more
 LOW_SHARE_OF_PURITY = 0.8  # of what the vectors have
 
-ALIGNMENT_CHECK = dg.AssetCheckSpec(
-    "rows_and_vectors_belong_together",
-    asset="train_vectors",
-    blocking=True,
-    description="Rows with equal text have equal vectors, and nearest neighbours share labels more often than "
-    "chance has it. Upstream shuffles without a seed, so a new train_set beside older train_embeddings fits "
-    "in every length and type, and makes nonsense of all that follows.",
+ALIGNMENT_CHECK, VALIDATION_ALIGNMENT_CHECK = (
+    dg.AssetCheckSpec(
+        "rows_and_vectors_belong_together",
+        asset=asset,
+        blocking=True,
+        description="Rows with equal text have equal vectors, and nearest neighbours share labels more often than "
+        "chance has it. Upstream shuffles without a seed, so new rows beside older vectors fit in every length "
+        "and type, and make nonsense of all that follows.",
+    )
+    for asset in ("train_vectors", "validation_vectors")
 )
 
 RECALL_CHECK = dg.AssetCheckSpec(

@@ -7,6 +7,7 @@ import dagster as dg
 
 from text_classification_viz import automation, checks, retention
 from text_classification_viz.assets import (
+    batches,
     class_overlap,
     neighbors,
     outlier_report,
@@ -20,8 +21,12 @@ from text_classification_viz.assets import (
     training_data,
     triage_page,
     upstream,
+    validation,
 )
+from text_classification_viz.core.errors import InputError
 from text_classification_viz.storage.data_root import DataRoot
+from text_classification_viz.storage.object_store import bucket_and_prefix
+from text_classification_viz.storage.publishing import AnyPath
 from text_classification_viz.storage.results_io_manager import ResultsIOManager
 from text_classification_viz.storage.upstream_files import UPSTREAM_CLASS
 from text_classification_viz.storage.upstream_io_manager import UpstreamIOManager
@@ -30,7 +35,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 def build_definitions(
-    data_root: Path, upstream_storage: Path, label_transform_class: str = UPSTREAM_CLASS
+    data_root: AnyPath, upstream_storage: Path, label_transform_class: str = UPSTREAM_CLASS
 ) -> dg.Definitions:
     """Make the Definitions that read from `upstream_storage` and publish under `data_root`."""
     root = DataRoot(data_root)
@@ -52,11 +57,14 @@ def build_definitions(
             suspect_map.suspect_map,
             triage_page.triage_page,
             projector_logs.projector_logs,
+            validation.validation_data,
+            validation.validation,
+            batches.batch,
         ],
         asset_checks=checks.asset_checks,
-        jobs=[automation.visualization_job, automation.review_job, retention.retention_job],
+        jobs=[automation.visualization_job, automation.review_job, automation.batch_job, retention.retention_job],
         schedules=[automation.visualization_schedule, retention.retention_schedule],
-        sensors=[automation.upstream_sensor, automation.reviews_sensor],
+        sensors=[automation.upstream_sensor, automation.reviews_sensor, automation.incoming_sensor],
         # A process for each step would cost seconds for each; a larger deployment sets its own executor.
         executor=dg.in_process_executor,
         resources={
@@ -67,10 +75,28 @@ def build_definitions(
     )
 
 
-DATA_ROOT = Path(os.environ.get("DATA_ROOT") or CHECKOUT / "data").expanduser().absolute()
+def data_root_of(setting: str | None) -> AnyPath:
+    """DATA_ROOT as it is set: s3://bucket/prefix, or a folder."""
+    if setting and "://" in setting:
+        return bucket_and_prefix(setting)
+    return Path(setting or CHECKOUT / "data").expanduser().absolute()
+
+
+def upstream_storage_of(setting: str | None, data_root: AnyPath) -> Path:
+    """UPSTREAM_STORAGE as it is set, which must be where DATA_ROOT is no folder of this machine."""
+    if "://" in (setting or str(data_root)):
+        found = "a URL" if setting else f"none set, and DATA_ROOT is {data_root}"
+        raise InputError(
+            f"UPSTREAM_STORAGE: expected a folder of this machine, found {found}; set it to where the upstream "
+            "project keeps its files"
+        )
+    return Path(setting or str(data_root / "storage")).expanduser().absolute()
+
+
+DATA_ROOT = data_root_of(os.environ.get("DATA_ROOT"))
 
 defs = build_definitions(
     data_root=DATA_ROOT,
-    upstream_storage=Path(os.environ.get("UPSTREAM_STORAGE") or DATA_ROOT / "storage").expanduser().absolute(),
+    upstream_storage=upstream_storage_of(os.environ.get("UPSTREAM_STORAGE"), DATA_ROOT),
     label_transform_class=os.environ.get("LABEL_TRANSFORM_CLASS") or UPSTREAM_CLASS,
 )

@@ -9,6 +9,10 @@ DESCRIPTIONS = {
     "train_embeddings": "One vector per training row, in the same order.",
     "label_transform": "The classes and what each is called.",
 }
+VALIDATION_DESCRIPTIONS = {
+    "validation_set": "Rows held out from the training set, with the same fields; need not be there.",
+    "validation_embeddings": "One vector per validation row, in the same order.",
+}
 UPSTREAM_KEYS = tuple(DESCRIPTIONS)
 
 upstream_assets = [
@@ -18,5 +22,5 @@ upstream_assets = [
         group_name="upstream",
         kinds={"pickle"},
     ).with_io_manager_key(UPSTREAM_IO_MANAGER)
-    for key, description in DESCRIPTIONS.items()
+    for key, description in {**DESCRIPTIONS, **VALIDATION_DESCRIPTIONS}.items()
 ]

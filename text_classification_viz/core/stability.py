@@ -225,10 +225,22 @@ def continue_map(
 def _places(new: np.ndarray, is_known: np.ndarray, coordinates: np.ndarray, rows: MappedRows) -> np.ndarray:
     """The weighted medoid of the nearest known rows of each new row, (m, 2 or 3)."""
     nearest, similarities = _nearest_known(new, is_known, rows.vectors, rows.neighbors)
-    around = coordinates[nearest]
-    apart = np.linalg.norm(around[:, :, None] - around[:, None], axis=3)
-    medoids = np.einsum("ijl,il->ij", apart, np.maximum(similarities, 0)).argmin(axis=1)
-    return around[np.arange(len(new)), medoids]
+    return weighted_medoids(coordinates[nearest], similarities)
+
+
+def weighted_medoids(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Of each group of points that one from which the others are the least far, (m, 2 or 3).
+
+    Parameters
+    ----------
+    points
+        float (m, k, 2 or 3).
+    weights
+        (m, k): how much the distance to each counts; below 0 it does not.
+    """
+    apart = np.linalg.norm(points[:, :, None] - points[:, None], axis=3)
+    medoids = np.einsum("ijl,il->ij", apart, np.maximum(weights, 0)).argmin(axis=1)
+    return points[np.arange(len(points)), medoids]
 
 
 def _nearest_known(

@@ -96,6 +96,43 @@ REVIEW_GAIN = pa.schema(
     ]
 )
 
+NEW_ROWS = pa.schema([field if field.name == "id" else field.with_nullable(True) for field in TRAIN][:-1])
+
+NEW_ROW_KINDS = ("mislabelled", "new_class", "atypical", "near_duplicate", "none")
+
+NEW_ROWS_REPORT = pa.schema(
+    [
+        pa.field("id", pa.int64(), nullable=False),
+        pa.field("rank", pa.int32(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("score", pa.float32()),
+        pa.field("class_label", pa.string()),
+        pa.field("suggested_label", pa.string()),
+        pa.field("suggested_probability", pa.float32()),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("distance_percentile", pa.float32(), nullable=False),
+        pa.field("duplicate_of", pa.int64()),
+        pa.field("label_conflict", pa.bool_(), nullable=False),
+        pa.field("headline", pa.string()),
+        pa.field("short_description", pa.string()),
+    ]
+)
+
+CLASS_MIX = pa.schema(
+    [
+        pa.field("class_label", pa.string(), nullable=False),
+        pa.field("training_rows", pa.int64(), nullable=False),
+        pa.field("new_rows", pa.int64(), nullable=False),
+        pa.field("training_share", pa.float64(), nullable=False),
+        pa.field("new_share", pa.float64(), nullable=False),
+        pa.field("z_score", pa.float64()),
+        pa.field("change", pa.string()),
+        pa.field("rows_mislabelled", pa.int64(), nullable=False),
+        pa.field("far_share", pa.float64()),
+        pa.field("thinly_covered", pa.bool_(), nullable=False),
+    ]
+)
+
 DECISIONS = ("keep", "relabel", "drop")
 
 REVIEWED_LABELS = pa.schema(
@@ -139,6 +176,18 @@ DESCRIPTIONS = {
     "duplicate_of": "id of the row that this one is a near duplicate of.",
     "label_conflict": "Near duplicates of the row carry another label.",
     "reviewed": "Somebody has decided on the row.",
+    "suggested_probability": "How likely the row is of the suggested label, by all training rows.",
+    "distance_percentile": "Percent of the training rows that are nearer to their ten nearest than this row is to "
+    "its ten. 50 is usual; from 99 on it is unlike nearly all of them.",
+    "training_rows": "Training rows of the class.",
+    "new_rows": "New rows labelled so.",
+    "training_share": "Their share of the training rows.",
+    "new_share": "Their share of the new rows that have a label.",
+    "z_score": "By how many standard errors new_share differs from training_share.",
+    "change": "grown or shrunk, where the shares differ by more than chance has it.",
+    "rows_mislabelled": "New rows labelled so, and likelier of another class.",
+    "far_share": "Share of them that are farther from the training rows than nine tenths of those are.",
+    "thinly_covered": "far_share is more than twice what it would be of rows like the training rows.",
     "class_a": "First class of the pair.",
     "class_b": "Second class of the pair.",
     "overlap": "0: no row of one is a neighbour of one of the other; 1: their texts cannot be told apart.",
@@ -177,11 +226,31 @@ def nearest_neighbors_schema(n_neighbors: int) -> pa.Schema:
 
 def projection_schema(n_components: int) -> pa.Schema:
     """Schema of a projection of `n_components` (2 or 3) dimensions."""
-    axes = [pa.field(axis, pa.float32(), nullable=False) for axis in "xyz"[:n_components]]
     return pa.schema(
         [
             pa.field("id", pa.int64(), nullable=False),
             pa.field("class_label", pa.string(), nullable=False),
-            *axes,
+            *_axes(n_components),
         ]
     )
+
+
+def placed_schema(n_components: int) -> pa.Schema:
+    """Schema of rows that were placed on a map of `n_components` (2 or 3) dimensions without having shaped it."""
+    return pa.schema(
+        [
+            pa.field("id", pa.int64(), nullable=False),
+            pa.field("class_label", pa.string()),
+            *_axes(n_components),
+            pa.field("distance_percentile", pa.float32(), nullable=False),
+            pa.field("tally_labels", pa.list_(pa.string()), nullable=False),
+            pa.field("tally_counts", pa.list_(pa.int32()), nullable=False),
+            pa.field("neighbor_ids", pa.list_(pa.int64()), nullable=False),
+            pa.field("neighbor_labels", pa.list_(pa.string()), nullable=False),
+            pa.field("neighbor_similarities", pa.list_(pa.float32()), nullable=False),
+        ]
+    )
+
+
+def _axes(n_components: int) -> list[pa.Field]:
+    return [pa.field(axis, pa.float32(), nullable=False) for axis in "xyz"[:n_components]]

@@ -95,13 +95,69 @@ def join(
     return TrainingData(joined, embeddings.array, tuple(warnings))
 
 
+def join_new_rows(
+    rows: TrainSet,
+    embeddings: TrainEmbeddings,
+    classes: pa.Table,
+    n_dimensions: int,
+    *,
+    log: logging.Logger = logging.getLogger(__name__),
+) -> TrainingData:
+    """Join rows that are to be placed on the map of the training rows, or say what is wrong with them.
+
+    Parameters
+    ----------
+    rows, embeddings
+        New rows, of whose fields all but the id may be null, and their vectors, which are scaled in place.
+    classes
+        `category` and `class_label` of each class. A row of another class is labelled by its category.
+    n_dimensions
+        Width of the training rows' vectors.
+    log
+        Where warnings go as they are found.
+
+    Returns
+    -------
+    TrainingData
+        The table has the schema `tables.NEW_ROWS`.
+
+    Raises
+    ------
+    InputError
+        Duplicate ids, NaN or infinite vectors, or vectors of another width than the training rows'.
+    """
+    width = embeddings.array.shape[1]
+    if width != n_dimensions:
+        raise InputError(
+            f"{embeddings.source.path}: expected vectors of {n_dimensions:,} dimensions, as the training rows', "
+            f"found {width:,}; embed the new rows with the model of the training rows, or materialize those again"
+        )
+    _check_ids(rows)
+    _check_finite(embeddings)
+    warnings = _scale_to_unit_length(embeddings)
+    categories = rows.table["category"]
+    known = pc.index_in(categories, classes["category"])
+    unknown = pc.unique(categories.filter(pc.and_(pc.is_null(known), pc.is_valid(categories)))).to_pylist()
+    if unknown:
+        warnings.append(
+            f"{rows.source.path}: category: no training row has {_name_some(list(map(repr, unknown)))}; the rows "
+            "are labelled so, and reported as of a new class"
+        )
+    for warning in warnings:
+        log.warning(warning)
+    columns = {name: rows.table[name] for name in rows.table.column_names}
+    columns["class_label"] = pc.coalesce(classes["class_label"].combine_chunks().take(known), categories)
+    table = pa.table([columns[name] for name in tables.NEW_ROWS.names], schema=tables.NEW_ROWS)
+    return TrainingData(table, embeddings.array, tuple(warnings))
+
+
 def _check_lengths(train_set: TrainSet, embeddings: TrainEmbeddings) -> None:
     rows, vectors = train_set.table.num_rows, len(embeddings.array)
     if rows != vectors:
         raise InputError(
             f"{embeddings.source.path}: expected one vector for each of the {rows:,} rows of "
-            f"{train_set.source.path}, found {vectors:,}; materialize train_embeddings upstream again, from "
-            "this train_set"
+            f"{train_set.source.path}, found {vectors:,}; materialize {embeddings.source.key} upstream again, "
+            f"from this {train_set.source.key}"
         )
 
 
@@ -123,8 +179,8 @@ def _check_ids(train_set: TrainSet) -> None:
         rows_by_id.setdefault(id_, []).append(row)
     repeated = [f"id {id_} in rows {rows[:3]}" for id_, rows in rows_by_id.items() if len(rows) > 1]
     raise InputError(
-        f"{train_set.source.path}: expected unique ids, found {_name_some(repeated)}; remove the duplicates "
-        "upstream and materialize train_set again"
+        f"{train_set.source.path}: expected unique ids, found {_name_some(repeated)}; remove the duplicates, "
+        f"then {train_set.source.remedy}"
     )
 
 
@@ -149,7 +205,7 @@ def _check_finite(embeddings: TrainEmbeddings) -> None:
     if len(bad):
         raise InputError(
             f"{embeddings.source.path}: expected finite numbers, found NaN or infinity in {len(bad):,} rows, "
-            f"first {bad[:NAMED_AT_MOST].tolist()}; materialize train_embeddings upstream again"
+            f"first {bad[:NAMED_AT_MOST].tolist()}; {embeddings.source.remedy}"
         )
 
 
@@ -160,7 +216,7 @@ def _check_different(embeddings: TrainEmbeddings) -> None:
         found = f"all {len(vectors):,} the same" if vectors[0].any() else f"all {len(vectors):,} zero"
         raise InputError(
             f"{embeddings.source.path}: expected vectors that differ, found {found}; materialize "
-            "train_embeddings upstream again"
+            f"{embeddings.source.key} upstream again"
         )
 
 
@@ -232,7 +288,8 @@ def _label_rows(train_set: TrainSet, labels: LabelTransform, label_of: dict[str,
         raise InputError(
             f"{train_set.source.path}: {CLASS_FIELD}: expected one of the {len(label_of)} classes of "
             f"{labels.source.path}, found {_name_some(unknown)} in {len(rows):,} rows, first "
-            f"{rows[:NAMED_AT_MOST].tolist()}; materialize label_transform upstream again, from this train_set"
+            f"{rows[:NAMED_AT_MOST].tolist()}; materialize label_transform upstream again, from this "
+            f"{train_set.source.key}"
         )
     n_classes = pc.count_distinct(positions).as_py()
     if n_classes > MAX_CLASSES:

@@ -5,6 +5,7 @@ Belongs here: the types that the readers of upstream files give and the gate tak
 """
 
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import numpy as np
 import pyarrow as pa
@@ -30,15 +31,28 @@ class Source:
         The file as it was opened, for messages.
     sha256
         Hexadecimal SHA-256 of all its bytes, as read.
+    again
+        What brings a better one, where that is no asset of upstream's, for messages.
     """
 
     path: str
     sha256: str
+    again: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Upstream's asset key, which names the file."""
+        return PurePath(self.path).name.partition(".")[0]
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a broken file, for messages."""
+        return self.again or f"materialize {self.key} upstream again"
 
 
 @dataclass(frozen=True)
 class TrainSet:
-    """`train_set`: one row per training text, in file order, with the schema `TRAIN_SET`."""
+    """`train_set`, or `validation_set`: one row per text, in file order, with the schema `TRAIN_SET`."""
 
     table: pa.Table
     source: Source
@@ -46,7 +60,7 @@ class TrainSet:
 
 @dataclass(frozen=True)
 class TrainEmbeddings:
-    """`train_embeddings`: float32 array (n, d), C order, aligned; row i belongs to row i of `train_set`."""
+    """`train_embeddings`, or `validation_embeddings`: float32 (n, d), C order, aligned, in the set's order."""
 
     array: np.ndarray
     source: Source

@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 
+from text_classification_viz.core.neighbors.neighbor_lists import Neighbors
 from text_classification_viz.core.neighbors.ranking import leave_out_self, nearest_of, score_pairs, sort_keys
 
 QUERY_BLOCK = 8_192  # rows searched between two lines of progress
@@ -29,3 +30,37 @@ def search_brute_force(
         nearest[block], similarities[block] = nearest_of(sort_keys(scores, others), k)
         log.info(f"nearest neighbours: {block.stop:,} of {len(rows):,} rows")
     return nearest, similarities
+
+
+def find_neighbors_of(
+    queries: np.ndarray,
+    vectors: np.ndarray,
+    n_neighbors: int,
+    log: logging.Logger = logging.getLogger(__name__),
+) -> Neighbors:
+    """Find the nearest rows of new vectors, the same of each whichever others are asked for with it.
+
+    Parameters
+    ----------
+    queries
+        float32 (m, d), unit length.
+    vectors
+        float32 (n, d), unit length; the lists hold rows of these.
+    n_neighbors
+        Neighbours of each query; fewer where there are fewer rows.
+    log
+        Where progress goes.
+    """
+    import faiss
+
+    k, n_found = min(n_neighbors, len(vectors)), min(n_neighbors + SURPLUS, len(vectors))
+    nearest, similarities = np.empty((len(queries), k), np.int32), np.empty((len(queries), k), np.float32)
+    for start in range(0, len(queries), QUERY_BLOCK):
+        block = slice(start, min(start + QUERY_BLOCK, len(queries)))
+        some = np.ascontiguousarray(queries[block])
+        _, found = faiss.knn(some, vectors, n_found, metric=faiss.METRIC_INNER_PRODUCT)
+        itself = np.broadcast_to(np.arange(len(some))[:, None], found.shape)
+        scores = score_pairs(some, itself, found, vectors)
+        nearest[block], similarities[block] = nearest_of(sort_keys(scores, found), k)
+        log.info(f"nearest neighbours of new rows: {block.stop:,} of {len(queries):,}")
+    return Neighbors(nearest, similarities)

@@ -8,10 +8,13 @@ import numpy as np
 LAST_KEY = np.iinfo(np.int64).max
 
 
-def score_pairs(vectors: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """float32 similarities of the rows `first` and `second` (int64, of one shape).
+def score_pairs(
+    vectors: np.ndarray, first: np.ndarray, second: np.ndarray, others: np.ndarray | None = None
+) -> np.ndarray:
+    """float32 similarities of the rows `first` and `second` (int64, of one shape) of `vectors`.
 
-    A matrix product rounds one and the same pair differently at different places of the matrix; this does not.
+    With `others`, `second` are rows of that. A matrix product rounds one and the same pair differently at
+    different places of the matrix; this does not.
     """
     import faiss
 
@@ -22,7 +25,7 @@ def score_pairs(vectors: np.ndarray, first: np.ndarray, second: np.ndarray) -> n
         first.size,
         faiss.swig_ptr(vectors),
         faiss.swig_ptr(first),
-        faiss.swig_ptr(vectors),
+        faiss.swig_ptr(vectors if others is None else others),
         faiss.swig_ptr(second),
         faiss.swig_ptr(scores),
     )
@@ -61,3 +64,26 @@ def nearest_of(keys: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     if keys.shape[1] > k:
         keys = np.partition(keys, k - 1, axis=1)[:, :k]
     return read_keys(np.sort(keys, axis=1))
+
+
+def nearest_candidates(
+    row: np.ndarray, other: np.ndarray, score: np.ndarray, n_rows: int, k: int
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Which of `n_rows` rows have k candidates, bool (n_rows,), and the nearest k of each that has.
+
+    Parameters
+    ----------
+    row
+        Of each candidate, whose it is, below `n_rows` and below 2^16; in any order.
+    other, score
+        The candidate's row number and its float32 similarity.
+    n_rows, k
+        How many there are, and how many are wanted.
+    """
+    row = row.astype(np.uint16)  # NumPy sorts 16 bits by radix
+    by_row = np.argsort(row, kind="stable")
+    counts = np.bincount(row, minlength=n_rows)
+    keys = np.full((len(counts), max(k, counts.max(initial=0))), LAST_KEY)
+    keys[np.arange(keys.shape[1]) < counts[:, None]] = sort_keys(score, other)[by_row]
+    enough = counts >= k
+    return enough, nearest_of(keys[enough], k)

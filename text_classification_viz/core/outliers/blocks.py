@@ -53,6 +53,19 @@ class Blocks:
         standardizer = Standardizer.fit(raw)
         return cls(vectors, labels, neighbors.shape[1], ridge, standardizer, standardizer(raw))
 
+    def of_new_rows(self, points: np.ndarray, neighbors: np.ndarray, similarities: np.ndarray) -> np.ndarray:
+        """Features of rows that it was not fitted to, (m, 5 K).
+
+        Parameters
+        ----------
+        points
+            float32 (m, d), unit length.
+        neighbors, similarities
+            The nearest of the fitted rows, nearest first, and their cosine similarities, (m, k).
+        """
+        votes = neighbor_votes(self.labels[neighbors], similarities, len(self.ridge.intercept))
+        return self.standardizer(np.hstack([self.ridge.predict(points), votes]))
+
     def leave_pairs_out(self, points: np.ndarray, pairs: np.ndarray) -> np.ndarray:
         """Features of new points that know nothing of two rows each, (m, 5 K).
 

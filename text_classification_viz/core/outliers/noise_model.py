@@ -42,6 +42,10 @@ class NoiseModel:
         Log-odds that the given label is wrong, (n,).
     suggested
         The likeliest class of each row if the given label is wrong, (n,); the label itself if K is 1.
+    weights
+        Of the regression that gives Pi, (columns of the features + 1, K).
+    blended
+        T with a share of uniform noise, by which labels are judged, (K, K).
     """
 
     given_probabilities: np.ndarray
@@ -50,11 +54,26 @@ class NoiseModel:
     counts: np.ndarray
     wrong_log_odds: np.ndarray
     suggested: np.ndarray
+    weights: np.ndarray
+    blended: np.ndarray
 
     @property
     def wrong_probabilities(self) -> np.ndarray:
         """How likely each given label is wrong, (n,). It orders rows well; it is not calibrated."""
-        return sigmoid(SHARPNESS * self.wrong_log_odds)
+        return as_probabilities(self.wrong_log_odds)
+
+    def true_probabilities_of(self, features: np.ndarray) -> np.ndarray:
+        """How likely rows that it was not fitted to belong to each class, (m, K), from their features (m, c)."""
+        return np.exp(log_softmax(linear(features, self.weights)))
+
+    def judge(self, features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`wrong_log_odds` and `suggested`, (m,) each, of the labels (m,) of rows it was not fitted to."""
+        return _if_wrong(log_softmax(linear(features, self.weights)), self.blended, labels)
+
+
+def as_probabilities(wrong_log_odds: np.ndarray) -> np.ndarray:
+    """What log-odds weigh as probabilities of a wrong label."""
+    return sigmoid(SHARPNESS * wrong_log_odds)
 
 
 def fit_noise_model(
@@ -89,7 +108,9 @@ def fit_noise_model(
     if n_classes == 1:
         certain = np.ones((len(labels), 1))
         counts = np.array([[float(len(labels))]])
-        return NoiseModel(certain, certain, np.ones((1, 1)), counts, np.full(len(labels), -np.inf), labels)
+        never = np.full(len(labels), -np.inf)
+        weights = np.zeros((features.shape[1] + 1, 1))
+        return NoiseModel(certain, certain, np.ones((1, 1)), counts, never, labels, weights, np.ones((1, 1)))
 
     given = one_hot(labels, n_classes)
     weights = fit_softmax(features, given)
@@ -109,7 +130,8 @@ def fit_noise_model(
 
     blended = _blend_with_uniform(transition, true.mean(axis=0))
     log_odds, suggested = _if_wrong(log_true, blended, labels)
-    return NoiseModel(np.exp(log_given), true, transition, counts, np.where(known, -np.inf, log_odds), suggested)
+    log_odds = np.where(known, -np.inf, log_odds)
+    return NoiseModel(np.exp(log_given), true, transition, counts, log_odds, suggested, weights, blended)
 
 
 def _transition(counts: np.ndarray) -> np.ndarray:

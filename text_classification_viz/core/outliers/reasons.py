@@ -25,6 +25,24 @@ def reasons(findings: Findings, kinds: np.ndarray) -> list[str]:
     return sentences
 
 
+def label_among_neighbors(label: int, tally: np.ndarray, classes: np.ndarray) -> str:
+    """The label and the most frequent ones of the nearest rows, without the final stop.
+
+    Parameters
+    ----------
+    label
+        Position in `classes`.
+    tally
+        How many of the nearest rows have each label, int (K,).
+    """
+    named = [class_ for class_ in np.argsort(-tally, kind="stable")[:CLASSES_NAMED] if tally[class_]]
+    if tally[label] and label not in named:
+        named.append(label)
+    first, *others = named
+    sentence = f"Labelled {classes[label]}; of its {tally.sum()} nearest rows {tally[first]} are {classes[first]}"
+    return sentence + "".join(f", {tally[class_]} {classes[class_]}" for class_ in others)
+
+
 def reason_of_decision(
     decision: str, class_label: str, new_label: str | None, reviewer: str, reviewed_at: datetime, **_: object
 ) -> str:
@@ -40,16 +58,11 @@ def reason_of_decision(
 def _another_label(findings: Findings, row: int) -> str:
     """The neighbours, and where another class than the suggested one leads among them, the probabilities."""
     label, suggested, tally = findings.labels[row], findings.noise.suggested[row], findings.tally[row]
-    given, other = findings.classes[label], findings.classes[suggested]
-    named = [class_ for class_ in np.argsort(-tally, kind="stable")[:CLASSES_NAMED] if tally[class_]]
-    if tally[label] and label not in named:
-        named.append(label)
-    first, *others = named
-    sentence = f"Labelled {given}; of its {tally.sum()} nearest rows {tally[first]} are {findings.classes[first]}"
-    sentence += "".join(f", {tally[class_]} {findings.classes[class_]}" for class_ in others)
-    if first == suggested:
-        return f"{sentence}."
+    other = findings.classes[suggested]
+    sentence = label_among_neighbors(label, tally, findings.classes)
     likely = findings.noise.true_probabilities[row]
+    if tally.argmax() == suggested:
+        return f"{sentence}."
     if likely[suggested] > likely[label]:
         return (
             f"{sentence}; by all rows together {other} is likelier "

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from text_classification_viz.core.list_columns import likeliest_first, lists_like
 from text_classification_viz.core.outliers.findings import Findings
 from text_classification_viz.core.outliers.reasons import reason_of_decision, reasons
 from text_classification_viz.core.tables import (
@@ -61,8 +62,8 @@ def _scored_rows(train_df: pa.Table, findings: Findings, kinds: np.ndarray) -> p
     is_suggested = (np.isin(kinds, QUESTIONS_THE_LABEL) | wins) & ~findings.decided
     is_candidate = findings.candidates.copy()
     is_candidate[is_suggested, suggested[is_suggested]] = True
-    candidates, probabilities = _likeliest_first(is_candidate[order], noise.given_probabilities[order], classes)
-    tally_labels, tally_counts = _likeliest_first(findings.tally[order] > 0, findings.tally[order], classes)
+    candidates, probabilities = likeliest_first(is_candidate[order], noise.given_probabilities[order], classes)
+    tally_labels, tally_counts = likeliest_first(findings.tally[order] > 0, findings.tally[order], classes)
     return pa.table(
         {
             "id": findings.ids[order],
@@ -76,14 +77,14 @@ def _scored_rows(train_df: pa.Table, findings: Findings, kinds: np.ndarray) -> p
             "reason": pa.array(reasons(findings, kinds)).take(order),
             "tally_labels": tally_labels,
             "tally_counts": tally_counts,
-            "neighbor_ids": _lists_like(nearest, findings.ids[nearest].ravel()),
-            "neighbor_labels": _lists_like(nearest, classes[findings.labels[nearest]].ravel()),
+            "neighbor_ids": lists_like(nearest, findings.ids[nearest].ravel()),
+            "neighbor_labels": lists_like(nearest, classes[findings.labels[nearest]].ravel()),
             # Cut first: a long one that is many rows' neighbour would be there as often.
-            "neighbor_headlines": _lists_like(
+            "neighbor_headlines": lists_like(
                 nearest,
                 pc.utf8_slice_codeunits(train_df["headline"], 0, EVIDENCE_CHARACTERS).take(nearest.ravel()),
             ),
-            "neighbor_similarities": _lists_like(
+            "neighbor_similarities": lists_like(
                 nearest, neighbors.similarities[order, :EVIDENCE_NEIGHBORS].ravel()
             ),
             "duplicate_of": pa.array(
@@ -122,26 +123,3 @@ def _dropped_rows(train_df: pa.Table) -> pa.Table:
         else:
             columns.append(pa.nulls(train_df.num_rows, field.type))
     return pa.table(columns, schema=_UNRANKED)
-
-
-def _likeliest_first(
-    chosen: np.ndarray, weights: np.ndarray, classes: np.ndarray
-) -> tuple[pa.ListArray, pa.ListArray]:
-    """Lists of the `chosen` (n, K) classes of each row by descending weight, and of the weights."""
-    descending = np.argsort(-weights, axis=1, kind="stable")
-    kept = np.take_along_axis(chosen, descending, axis=1)
-    offsets = pa.array(np.concatenate([[0], np.cumsum(kept.sum(axis=1))]), pa.int32())
-    names, values = classes[descending[kept]], np.take_along_axis(weights, descending, axis=1)[kept]
-    element = pa.float32() if values.dtype.kind == "f" else pa.int32()
-    return (
-        pa.ListArray.from_arrays(offsets, pa.array(names)),
-        pa.ListArray.from_arrays(offsets, pa.array(values, element)),
-    )
-
-
-def _lists_like(rows: np.ndarray, values: np.ndarray | pa.ChunkedArray) -> pa.ListArray:
-    """Lists as long as those of `rows` (n, k) of n k `values`."""
-    n_rows, length = rows.shape
-    offsets = pa.array(np.arange(n_rows + 1, dtype=np.int32) * length)
-    flat = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else pa.array(values)
-    return pa.ListArray.from_arrays(offsets, flat)

@@ -105,6 +105,10 @@ class Ridge:
             )
         return predictions
 
+    def predict(self, points: np.ndarray) -> np.ndarray:
+        """Predict rows that it was not fitted to, (m, K), from their vectors (m, d)."""
+        return np.vstack([self._predict(points[rows] - self.mean) for rows in chunks(len(points))])
+
     def _predict(self, centred: np.ndarray) -> np.ndarray:
         return centred @ self.coefficients + self.intercept
 

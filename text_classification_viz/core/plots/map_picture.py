@@ -75,8 +75,8 @@ def draw_map(
         colors = class_colors(len(names), canvas.theme)
         fit_frame(canvas, places)
         show_points(canvas, places, colors[classes])
-        _ring(canvas, places, colors[classes], rings)
-        _name_classes(canvas, regions, names, colors)
+        ring_rows(canvas, places, colors[classes], rings)
+        name_classes(canvas, regions, names, colors)
 
     return paint_all(paint, title, subtitle, made_on)
 
@@ -96,7 +96,7 @@ def point_area(canvas: Canvas, n_points: int) -> float:
     return canvas.scale**2 * float(np.clip(POINTS_DRAWN / max(n_points, 1), LEAST_AREA, MOST_AREA))
 
 
-def _ring(canvas: Canvas, places: np.ndarray, colors: np.ndarray, rings: Mapping[str, np.ndarray]) -> None:
+def ring_rows(canvas: Canvas, places: np.ndarray, colors: np.ndarray, rings: Mapping[str, np.ndarray]) -> None:
     """Ring rows in ink cased with the background, each point in its own colour whatever lies over it."""
     theme, scale = canvas.theme, canvas.scale**0.5  # smaller ones would be lost on a thumbnail
     key = {}
@@ -111,7 +111,7 @@ def _ring(canvas: Canvas, places: np.ndarray, colors: np.ndarray, rings: Mapping
     write_key(canvas, key)
 
 
-def _name_classes(canvas: Canvas, regions: Regions, names: np.ndarray, colors: np.ndarray) -> None:
+def name_classes(canvas: Canvas, regions: Regions, names: np.ndarray, colors: np.ndarray) -> None:
     """Write each class's name on its dense regions, in its own colour cased with the background."""
     size = np.array(canvas.frame_size)
     centers = in_frame(canvas, regions.places) * size
