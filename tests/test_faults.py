@@ -18,7 +18,7 @@ from genuine_pickles import fitted_encoder, label_transform
 from sklearn.preprocessing import LabelEncoder
 from synthetic import make_training_set
 
-from text_classification_viz.assets import training_data
+from text_classification_viz.assets import gate
 from text_classification_viz.definitions import build_definitions
 from text_classification_viz.storage import stable_read, train_set_file, upstream_files
 
@@ -211,7 +211,7 @@ def test_upstream_replaced_before_all_files_were_read_is_no_mixture(finished, st
         write(storage, "train_set", rows_with(7, headline="another text"))
         upstream_files.check_unchanged(sources)
 
-    monkeypatch.setattr(training_data, "check_unchanged", check_after_upstream_has_moved_on)
+    monkeypatch.setattr(gate, "check_unchanged", check_after_upstream_has_moved_on)
     assert_refused(finished, "train_set", "written meanwhile", "run this again")
 
 

@@ -24,9 +24,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from graph import FAST
+from new_rows_samples import write_batch
 from object_store_server import SECRET, Proxy, environment, only, running_server
-from synthetic import write_upstream
+from synthetic import TrainingSet, make_training_set, write_upstream
 
+from text_classification_viz.assets.batches import BATCHES
 from text_classification_viz.automation import reviews_sensor
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.definitions import data_root_of, upstream_storage_of
@@ -750,6 +752,13 @@ class Deployment:
             str(DG), "launch", "--job", "visualization_job", "--config-json", json.dumps({"ops": FAST})
         )
 
+    def place_batch(self, name: str, **config: Any) -> str:
+        with dg.DagsterInstance.from_config(str(self.folder / "home")) as instance:
+            instance.add_dynamic_partitions(BATCHES.name, [name])
+        settings = json.dumps({"ops": {"batch": {"config": config}}})
+        job = ["--job", "batch_job", "--partition", name, "--config-json", settings]
+        return self.call(str(DG), "launch", *job)
+
     def metadata(self, asset: str) -> dict[str, Any]:
         with dg.DagsterInstance.from_config(str(self.folder / "home")) as instance:
             event = instance.get_latest_materialization_event(dg.AssetKey(asset))
@@ -783,6 +792,20 @@ def test_two_runs_on_an_object_store(endpoint, root, room, tmp_path):
     events = {f"events.out.tfevents.{step:06}" for step in (1, 2)}
     assert set(names(root.projector_runs / name)) == files | events
     assert content(root.tables / "projector.html").rstrip().endswith(b"</html>")
+
+    new = make_training_set()
+    new = TrainingSet(new.table.slice(0, 60), new.vectors[:60], new.class_labels)
+    for part, rows in enumerate((slice(0, 40), slice(40, 60))):
+        file = tmp_path / f"{part}.parquet"
+        write_batch(file, TrainingSet(new.table.slice(rows.start, rows.stop - rows.start), new.vectors[rows], {}))
+        put(root.incoming, file.read_bytes(), f"/many.parquet/{part}.parquet")
+    write_batch(tmp_path / "one.parquet", new)
+    put(root.incoming, (tmp_path / "one.parquet").read_bytes(), "/one.parquet")
+    printed += deployment.place_batch("one") + deployment.place_batch("many", workers=2)
+    one, many = (read_result(root.tables, f"batch_projection/{name}")[0] for name in ("one", "many"))
+    assert one["id"].to_pylist() == new.table["id"].to_pylist()
+    assert one.replace_schema_metadata().equals(many.replace_schema_metadata())
+    assert names(root.scratch) == []
 
     loaded = deployment.call(sys.executable, "-c", LOAD)
     assert loaded.split() == ["DataFrame", "240", "memmap", "(240,", "16)"]

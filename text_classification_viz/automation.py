@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from text_classification_viz.assets.batches import BATCHES, GROUP
+from text_classification_viz.assets.batches import BATCH, BATCHES, GROUP
 from text_classification_viz.assets.upstream import UPSTREAM_KEYS
 from text_classification_viz.assets.validation import VALIDATION
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.storage.data_root import DataRoot
 from text_classification_viz.storage.incoming_file import NAMES_IN_WORDS, list_batches
+from text_classification_viz.storage.publishing import stamp_of
 from text_classification_viz.storage.review_files import review_files
 from text_classification_viz.storage.upstream_files import find_upstream_file, hash_file
 from text_classification_viz.storage.upstream_io_manager import VALIDATION_KEYS, UpstreamIOManager
@@ -30,9 +31,9 @@ visualization_job = dg.define_asset_job(
 review_job = dg.define_asset_job(
     "review_job",
     # What changed since upstream's last state is told until upstream changes again.
-    # What validation rows say is as of then, too, and there need not be any.
+    # New rows are reported on when they come, and there need not be any.
     selection=dg.AssetSelection.assets("reviewed_labels").downstream()
-    - dg.AssetSelection.assets("row_changes", *VALIDATION.names),
+    - dg.AssetSelection.assets("row_changes", *VALIDATION.names, *BATCH.names),
     description="What hangs on people's decisions: the report on what is open, and the corrected training set.",
 )
 
@@ -69,9 +70,7 @@ def upstream_sensor(
     for key in [*UPSTREAM_KEYS, *(VALIDATION_KEYS if upstream_io_manager.has_validation_files else ())]:
         try:
             path = find_upstream_file(storage, key)
-            stat = path.stat()
-            # The time of change of the entry too: who restores a file may set back that of its contents.
-            stamp = [path.name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+            stamp = stamp_of(path)
             last = known.get(key, {})
             sha256 = last["sha256"] if last.get("stamp") == stamp else hash_file(path)
         except (InputError, OSError) as error:
@@ -103,11 +102,7 @@ def reviews_sensor(
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Compare names, sizes and times of change with those of the last run that was started."""
     try:
-        stamps = [
-            [path.name, stat.st_size, stat.st_mtime_ns]
-            for path in review_files(data_root.reviews)
-            for stat in [path.lstat()]
-        ]
+        stamps = [stamp_of(path) for path in review_files(data_root.reviews)]
     except (InputError, OSError) as error:
         yield dg.SkipReason(f"{error}: a file that went away meanwhile is seen at the next tick.")
         return
@@ -138,10 +133,7 @@ def incoming_sensor(
     known = json.loads(context.cursor) if context.cursor else {}
     try:
         found, others = list_batches(data_root.incoming)
-        stamps = {}
-        for name, parts in found.items():
-            stats = [(part.name, part.stat()) for part in parts]
-            stamps[name] = [[file, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns] for file, stat in stats]
+        stamps = {name: [stamp_of(part) for part in parts] for name, parts in found.items()}
     except (InputError, OSError) as error:
         return dg.SkipReason(f"{error}: a file that went away meanwhile is seen at the next tick.")
     if others:

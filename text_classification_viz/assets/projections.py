@@ -20,7 +20,7 @@ from text_classification_viz.core.tsne import default_iterations, tsne_layout
 from text_classification_viz.core.umap import Optimizer, default_epochs, umap_layout
 from text_classification_viz.storage.data_root import DataRoot
 from text_classification_viz.storage.failures import clear_failures
-from text_classification_viz.storage.results_io_manager import NotPublished, read_result
+from text_classification_viz.storage.results_io_manager import DamagedResult, NotPublished, read_result
 
 Rows = Literal["all", "sample"]
 ROWS = "all: every training row. sample: those of sampled_train_df."
@@ -273,8 +273,12 @@ def _last_map(asset: str, data_root: DataRoot, align_to_previous: bool) -> Known
     if not align_to_previous:
         raise StartAfresh("align_to_previous is off")
     try:
-        return KnownMap.from_table(read_result(data_root.tables, asset)[0])
+        table, _ = read_result(data_root.tables, asset)
     except NotPublished:
         raise StartAfresh("there is no last map") from None
-    except (ValueError, KeyError, TypeError) as error:  # a map that is damaged is laid out again
+    except DamagedResult as error:
+        raise StartAfresh(f"the last map cannot be read ({error})") from error
+    try:
+        return KnownMap.from_table(table)
+    except (ValueError, KeyError, TypeError) as error:  # what it says of itself is damaged
         raise StartAfresh(f"the last map cannot be read ({error})") from error

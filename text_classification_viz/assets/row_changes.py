@@ -9,7 +9,7 @@ from text_classification_viz.core.row_changes import compare_rows, count_changes
 from text_classification_viz.core.tables import ROW_CHANGES
 from text_classification_viz.storage.data_root import DataRoot
 from text_classification_viz.storage.failures import clear_failures
-from text_classification_viz.storage.results_io_manager import NotPublished, read_result
+from text_classification_viz.storage.results_io_manager import DamagedResult, NotPublished, read_result
 
 
 @dg.asset(
@@ -30,13 +30,14 @@ def row_changes(
     rows = describe_rows(outlier_report, umap_projection)
     try:
         last, _ = read_result(data_root.tables, context.asset_key.to_user_string())
-        rows = compare_rows(pa.table([last[name] for name in ROW_CHANGES.names], schema=ROW_CHANGES), rows)
+        last = pa.table([last[name] for name in ROW_CHANGES.names], schema=ROW_CHANGES)
     except NotPublished:
         return dg.MaterializeResult(value=rows, metadata={"compared_with": "nothing: there is no last run"})
-    except (ValueError, KeyError) as error:  # a table that is damaged, or of another version, is made anew
+    except (DamagedResult, pa.ArrowException, KeyError) as error:  # or one of another version: made anew
         return dg.MaterializeResult(
             value=rows, metadata={"compared_with": f"nothing: the last table cannot be read ({error})"}
         )
+    rows = compare_rows(last, rows)
     newly_suspected = pc.is_in(outlier_report["id"], ids_with(rows, "newly suspected"))
     return dg.MaterializeResult(
         value=rows,

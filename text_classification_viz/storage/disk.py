@@ -56,6 +56,19 @@ def newest_folder(parent: Path, pattern: str) -> Iterator[Path | None]:
     yield max(parent.glob(pattern), default=None)
 
 
+def list_folder(folder: Path) -> list[Path]:
+    """List what is in a folder by name; one that does not exist has nothing."""
+    if not folder.exists():
+        return []
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(
+            f"{folder}: expected a folder that can be listed, found {(error.strerror or str(error))!r}; see to it "
+            "and to its permissions"
+        ) from error
+
+
 def remove_old_folders(parent: Path, pattern: str, keep_hours: float) -> tuple[list[str], list[str]]:
     """Move each out of `parent` in one rename before its files go, so that nobody sees half of it."""
     removed, left = [], []

@@ -15,7 +15,7 @@ import pyarrow as pa
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.training_data import MAX_DIMENSIONS
 from text_classification_viz.core.upstream import TRAIN_SET, TrainEmbeddings, TrainSet
-from text_classification_viz.storage.publishing import AnyPath, local_file
+from text_classification_viz.storage.publishing import AnyPath, list_folder, local_file
 from text_classification_viz.storage.stable_read import RETRY_FOR_S, UpstreamFile, read_stable
 from text_classification_viz.storage.text_columns import MAX_NAMED, damage_told, read_columns, row_in_words
 
@@ -56,7 +56,7 @@ def list_batches(folder: AnyPath) -> tuple[dict[str, list[AnyPath]], list[str]]:
     InputError
         A folder cannot be listed.
     """
-    found = _visible(folder) if folder.exists() else []
+    found = _visible(folder)
     batches = {path.stem: _parts(path) for path in found if _is_name(path.stem)}
     return batches, [path.name for path in found if path.stem not in batches]
 
@@ -92,14 +92,8 @@ def _parts(path: AnyPath) -> list[AnyPath]:
 
 def _visible(folder: AnyPath) -> list[AnyPath]:
     """Parquet files and folders by name, without those of programs that are writing one."""
-    try:
-        found = sorted(path for path in folder.iterdir() if path.suffix == SUFFIX)
-    except OSError as error:
-        raise InputError(
-            f"{folder}: expected a folder that can be listed, found {(error.strerror or str(error))!r}; see to it "
-            "and to its permissions"
-        ) from error
-    return [path for path in found if not path.name.startswith((".", "_"))]
+    found = list_folder(folder)
+    return [path for path in found if path.suffix == SUFFIX and not path.name.startswith((".", "_"))]
 
 
 def read_part(

@@ -6,7 +6,7 @@ machine, and of `object_store` for s3://bucket/prefix; what the bytes mean is th
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -153,3 +153,35 @@ def local_file(path: AnyPath) -> Iterator[Path]:
             yield copy
         except InputError as error:
             raise InputError(*(line.replace(str(copy), str(path)) for line in error.args)) from error
+
+
+def list_folder(folder: AnyPath) -> Sequence[AnyPath]:
+    """List by name what is in a folder, itself a folder or not; one that does not exist has nothing.
+
+    Raises
+    ------
+    InputError
+        The disk or the store does not list it.
+    """
+    return disk.list_folder(folder) if isinstance(folder, Path) else object_store.list_folder(folder)
+
+
+def stamp_of(path: AnyPath) -> list[str | int]:
+    """What tells a file that has changed from one that has not, without reading it.
+
+    Name, size and times of change; that of the entry too, for who restores a file may set back that of its
+    contents. Of an object its ETag instead, since its time is in whole seconds.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is nothing at `path`.
+    InputError
+        The store does not tell.
+    """
+    if isinstance(path, Path):
+        stat = path.lstat()
+        return [path.name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+    with object_store.clear_errors(path, "ask for it"):
+        found = path.fs.info(path.path)
+    return [path.name, found["size"], found.get("ETag", "")]

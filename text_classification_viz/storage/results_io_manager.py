@@ -28,6 +28,10 @@ class NotPublished(InputError):  # noqa: N818  as InputErrors say what is the ma
     """A result that has not been made yet."""
 
 
+class DamagedResult(InputError):  # noqa: N818  as above
+    """A result that is there and cannot be read, or is none of ours."""
+
+
 class ResultsIOManager(dg.IOManager):
     """Arrow tables as `<asset>.parquet`, NumPy arrays as `<asset>.npy`, each published atomically.
 
@@ -128,8 +132,10 @@ def read_result(folder: AnyPath, name: str) -> tuple[pa.Table | np.ndarray, Line
     ------
     NotPublished
         There is no such result yet.
-    InputError
+    DamagedResult
         The file is damaged, or nothing that was published here.
+    InputError
+        The store does not hand it out.
     """
     parquet, npy = folder / f"{name}.parquet", folder / f"{name}.npy"
     for path, read in ((parquet, _read_parquet), (npy, _read_npy)):
@@ -142,7 +148,7 @@ def read_result(folder: AnyPath, name: str) -> tuple[pa.Table | np.ndarray, Line
             try:
                 return read(file)
             except (OSError, ValueError, KeyError, TypeError) as error:
-                raise InputError(
+                raise DamagedResult(
                     f"{path}: expected the published {name}, found what cannot be read ({error}); materialize "
                     f"{name} again"
                 ) from error

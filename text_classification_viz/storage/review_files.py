@@ -15,8 +15,8 @@ from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.label_studio import parse_export
 from text_classification_viz.core.reviews import Decision, Place, join_faults, parse_decision
 from text_classification_viz.core.tables import REVIEWED_LABELS
-from text_classification_viz.storage.object_store import list_folder, read_object
-from text_classification_viz.storage.publishing import AnyPath
+from text_classification_viz.storage.object_store import read_object
+from text_classification_viz.storage.publishing import AnyPath, list_folder
 from text_classification_viz.storage.stable_read import UpstreamFile, read_stable
 from text_classification_viz.storage.strict_json import parse_json
 
@@ -48,20 +48,7 @@ def ignored_files(folder: AnyPath) -> Sequence[AnyPath]:
 
 
 def _visible(folder: AnyPath) -> Sequence[AnyPath]:
-    found = list_folder(folder) if isinstance(folder, UPath) else _list_on_disk(folder)
-    return [path for path in found if not path.name.startswith(TEMPORARY_PREFIXES)]
-
-
-def _list_on_disk(folder: Path) -> list[Path]:
-    if not folder.exists():
-        return []
-    try:
-        return sorted(folder.iterdir())
-    except OSError as error:
-        raise InputError(
-            f"{folder}: expected a folder that can be listed, found {(error.strerror or str(error))!r}; see to it "
-            "and to its permissions"
-        ) from error
+    return [path for path in list_folder(folder) if not path.name.startswith(TEMPORARY_PREFIXES)]
 
 
 def read_reviews(folder: AnyPath) -> list[Decision]:

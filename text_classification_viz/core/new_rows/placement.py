@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors_of
 from text_classification_viz.core.new_rows.landmarks import Landmarks
 from text_classification_viz.core.outliers.atypical import nearest_similarity
@@ -66,7 +67,18 @@ def place(
         Of the noise that keeps rows beside one landmark from covering each other.
     log
         Where progress goes.
+
+    Raises
+    ------
+    InputError
+        Vectors of another width than the landmarks'.
     """
+    n_dimensions = landmarks.vectors.shape[1]
+    if vectors.shape[1] != n_dimensions:
+        raise InputError(
+            f"validation_vectors: expected {n_dimensions} dimensions, as train_vectors has, found "
+            f"{vectors.shape[1]}; embed both sets with one model, and materialize them again"
+        )
     neighbors = find_neighbors_of(vectors, landmarks.vectors, FAR, log)
     coordinates = np.empty((len(ids), landmarks.coordinates.shape[1]), np.float32)
     spread = PLACING_NOISE * diameter(landmarks.coordinates)
