@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -719,6 +720,7 @@ class Deployment:
     folder: Path
     root: DataRoot
     endpoint: str
+    short: str  # name of a folder, short enough for that of a socket in it
 
     def __post_init__(self) -> None:
         for name in ("home", "upstream"):
@@ -737,6 +739,7 @@ class Deployment:
                 "DAGSTER_HOME": str(self.folder / "home"),
                 "UPSTREAM_STORAGE": str(self.folder / "upstream"),
                 "DATA_ROOT": str(self.root.path),
+                "RAY_TMPDIR": self.short,
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -765,9 +768,15 @@ class Deployment:
             return {name: value.value for name, value in event.asset_materialization.metadata.items()}
 
 
+@pytest.fixture
+def short():
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield folder
+
+
 @pytest.mark.skipif(not DG.exists(), reason="dg is not installed; run make install")
-def test_two_runs_on_an_object_store(endpoint, root, room, tmp_path):
-    deployment = Deployment(tmp_path, root, endpoint)
+def test_two_runs_on_an_object_store(endpoint, root, room, tmp_path, short):
+    deployment = Deployment(tmp_path, root, endpoint, short)
     printed = deployment.launch()
     assert deployment.metadata("umap_projection")["made"] == "afresh: there is no last map"
     first, _ = read_result(root.tables, "umap_projection")

@@ -119,8 +119,20 @@ def _ray() -> Iterator[None]:
         ) from error
     began = not ray.is_initialized()
     if began:
-        _check_cluster(os.environ.get("RAY_ADDRESS", ""))
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        address = os.environ.get("RAY_ADDRESS", "")
+        _check_cluster(address)
+        try:
+            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        except (OSError, RuntimeError) as error:  # as of a TMPDIR too long for the name of a socket
+            remedy = (
+                "see to RAY_ADDRESS, and that RAY_AUTH_MODE and the versions are those of the cluster"
+                if address
+                else "set RAY_TMPDIR to a folder with room and a short name, or set workers to 1"
+            )
+            raise InputError(
+                f"workers: expected Ray to start {f'at {address}' if address else 'on this machine'}, found "
+                f"{str(error)!r}; {remedy}"
+            ) from error
     try:
         yield
     finally:

@@ -6,7 +6,7 @@ depends on which others are placed with it, so that a set of rows can be cut up 
 A row goes to the weighted medoid of its nearest landmarks: the place of that one of them from which the others are
 the least far. Of 17,000 news rows, a fifth held out, the labels of those around the places agree as often as on a
 map that was laid out with the held-out rows, and more of the true neighbours are near. Coordinate-wise medians
-keep fewer, and epochs of the optimiser with the landmarks held fixed make both worse (`benchmarks/README.md`).
+keep fewer, and epochs of the optimiser with the landmarks held fixed fewer still (`benchmarks/README.md`).
 """
 
 import logging
@@ -18,7 +18,7 @@ from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors_of
 from text_classification_viz.core.new_rows.landmarks import Landmarks
 from text_classification_viz.core.outliers.atypical import nearest_similarity
-from text_classification_viz.core.outliers.votes import FAR
+from text_classification_viz.core.outliers.votes import FAR, TEMPERATURE
 from text_classification_viz.core.stability import PLACING_NOISE, diameter, weighted_medoids
 
 PLACING_NEIGHBORS = 10
@@ -86,7 +86,8 @@ def place(
         block = slice(start, start + ROW_BLOCK)
         nearest = neighbors.rows[block, :PLACING_NEIGHBORS]
         similarities = neighbors.similarities[block, :PLACING_NEIGHBORS]
-        medoids = weighted_medoids(landmarks.coordinates[nearest], similarities)
+        weights = np.exp((similarities - similarities[:, :1]) / TEMPERATURE)
+        medoids = weighted_medoids(landmarks.coordinates[nearest], weights)
         coordinates[block] = medoids + spread * noise_of(ids[block], coordinates.shape[1], seed)
     remoteness = 1 - nearest_similarity(neighbors.similarities)
     nearer = np.searchsorted(landmarks.remoteness, remoteness) / len(landmarks.remoteness)
