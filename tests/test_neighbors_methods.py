@@ -240,7 +240,9 @@ def test_scores_do_not_depend_on_who_asks(vectors):
         (find.ALL_PAIRS_FROM, Method.FLOAT32_PAIRS),
         (find.TORCH_FROM - 1, Method.FLOAT32_PAIRS),
         (find.TORCH_FROM, Method.INT8_PAIRS),
-        (1_000_000, Method.INT8_PAIRS),
+        (find.LISTS_FROM - 1, Method.INT8_PAIRS),
+        (find.LISTS_FROM, Method.INT8_LISTS),
+        (1_000_000, Method.INT8_LISTS),
     ],
 )
 @pytest.mark.parametrize("device", ["auto", "cpu"])

@@ -30,7 +30,7 @@ class NeighborsConfig(dg.Config):
 @dg.asset(
     description="The nearest neighbours of each row by cosine similarity, nearest first, itself excluded.",
     kinds={"faiss", "parquet"},
-    code_version="2",
+    code_version="3",
     check_specs=[RECALL_CHECK],
     dagster_type=pa.Table,  # beside a check, Dagster reads no type from the annotation
     **COMMON,

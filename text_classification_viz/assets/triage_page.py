@@ -20,8 +20,9 @@ class TriagePageConfig(dg.Config):
     max_rows: int = Field(
         default=65_536,
         ge=1,
-        description="Of more rows, the page has all with a finding and a sample of the others, each class with "
-        "its share.",
+        description="Of more rows, the page has all whose label is likely wrong or contested, those with another "
+        "finding, of each kind the first if they are too many, and a sample of the others, each class with its "
+        "share.",
     )
 
 
@@ -30,7 +31,7 @@ class TriagePageConfig(dg.Config):
     "reviewer decides there is downloaded as CSV and goes into DATA_ROOT/reviews. It needs no server and no "
     "network.",
     kinds={"html"},
-    code_version="1",
+    code_version="2",
     **COMMON,
 )
 @clear_failures()

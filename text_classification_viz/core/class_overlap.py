@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from text_classification_viz.core.outliers.chunks import chunks
 from text_classification_viz.core.tables import CLASS_OVERLAP
 
 HARDLY_TOLD_APART = 0.5  # a row's neighbours carry the other class's label half as often as its own class's
@@ -62,8 +63,11 @@ def measure_class_overlap(
         Share of each true class (row) that is given each label (column), (K, K).
     """
     n_classes = len(classes)
-    cells = (n_classes * labels[:, None] + neighbor_labels)[neighbor_labels >= 0]
-    counts = np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes).astype(float)
+    counted = np.zeros(n_classes**2, np.int64)
+    for rows in chunks(len(labels)):
+        cells = (n_classes * labels[rows, None] + neighbor_labels[rows])[neighbor_labels[rows] >= 0]
+        counted += np.bincount(cells, minlength=n_classes**2)
+    counts = counted.reshape(n_classes, n_classes).astype(float)
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     sizes = np.bincount(labels, minlength=n_classes)
 

@@ -64,9 +64,8 @@ def fuzzy_graph(
         0: labels play no part. Up to 1: how much less an edge between rows of two labels counts; all above
         `TARGET_WEIGHT_LIMIT` counts as that.
     """
-    rows = neighbors.rows[:, : n_neighbors - 1]
-    strengths = _memberships(neighbors.cosine_distances[:, : n_neighbors - 1], n_neighbors)
-    graph = _union(rows, strengths)
+    nearest = Neighbors(neighbors.rows[:, : n_neighbors - 1], neighbors.similarities[:, : n_neighbors - 1])
+    graph = _union(nearest.rows, _memberships(nearest.cosine_distances, n_neighbors))
     if labels is None or target_weight == 0:
         return graph
     return _intersect_with_labels(graph, labels, min(target_weight, TARGET_WEIGHT_LIMIT))

@@ -11,7 +11,8 @@ from text_classification_viz.core.neighbors import Neighbors
 from text_classification_viz.core.neighbors.ranking import leave_out_self
 
 NEIGHBORHOOD = 15  # neighbours that are compared
-ROW_BLOCK = 256  # rows compared with all others at a time, to bound memory
+ROW_BLOCK = 256  # rows compared with all others at a time, or fewer,
+MAX_SIMILARITIES = 2**25  # to bound memory: 128 MB
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,10 @@ def measure_quality(
     near = neighbors.rows[rows, :k].astype(np.int64)
     near_on_map = nearest_on_map(layout, rows, k)
 
+    row_block = min(ROW_BLOCK, max(1, MAX_SIMILARITIES // n))
     excess = 0  # by how many ranks false neighbours miss being among the k nearest
-    for start in range(0, len(rows), ROW_BLOCK):
-        block = slice(start, start + ROW_BLOCK)
+    for start in range(0, len(rows), row_block):
+        block = slice(start, start + row_block)
         similarities = vectors[rows[block]] @ vectors.T
         similarities[np.arange(len(similarities)), rows[block]] = -np.inf
         of_found = np.take_along_axis(similarities, near_on_map[block], axis=1)

@@ -7,21 +7,25 @@
 4. The best k of each row are kept. Rows that fewer than k others reached, or too many, as in a crowd of
    duplicates, are left to brute force.
 
-The products are of int8, which take a quarter of the time and lose next to nothing, or of float32. Blocks are
-shared out among threads, each of which computes alone, so that results do not depend on how many there are.
+How rows are multiplied, and the threads among which blocks are shared out, stands in `products`.
 """
 
 import logging
-from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from text_classification_viz.core.neighbors.brute_force import search_brute_force
-from text_classification_viz.core.neighbors.ranking import LAST_KEY, nearest_of, score_pairs, sort_keys
+from text_classification_viz.core.neighbors.products import (
+    int8_codes,
+    int8_serves,
+    multiply,
+    one_thread_each,
+    slices,
+)
+from text_classification_viz.core.neighbors.ranking import nearest_candidates, score_pairs
 
 SAMPLE = 2_048  # rows that thresholds are taken from, or
 SAMPLED_SHARE = 1 / 32  # of the rows, if that is more
@@ -29,7 +33,6 @@ SIGMAS = 3.0  # of a sampled count by which thresholds are lowered; one row in 3
 CROWDED = 4  # times as many above its threshold as there should be, and a row is left to brute force
 ROW_BLOCK, COLUMN_BLOCK = 512, 1_024  # 2 MB of products, which stay in the cache
 BAND = 4_096  # rows finished together; their numbers in it fit 16 bits
-INT8_LARGEST = 127
 FLOAT32_ROUNDING = 1e-6  # of a product of unit vectors
 
 Candidates = tuple[np.ndarray, np.ndarray, np.ndarray]  # row, other row, similarity
@@ -40,23 +43,19 @@ def search_all_pairs(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows and similarities (n, k) of the nearest others of every row of the float32 `vectors` (n, d)."""
     n = len(vectors)
-    if int8 and not _int8_adds_up(vectors[:ROW_BLOCK]):
-        log.warning(
-            "nearest neighbours: int8 products overflow on this processor; float32 serves, which is slower"
-        )
-        int8 = False
+    int8 = int8 and int8_serves(vectors, log)
     rows, similarities = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
     found = np.zeros(n, bool)
-    bands = _slices(0, n, BAND)
+    bands = slices(0, n, BAND)
     candidates: list[list[Candidates]] = [[] for _ in bands]
-    with _threads() as pool:
-        ordered = _OrderedRows.by_threshold(vectors, k, int8, pool)
+    with one_thread_each() as pool:
+        ordered = _OrderedRows.by_threshold(vectors, int8_codes(vectors) if int8 else vectors, k, pool)
         for number, band in enumerate(bands):
             blocks = [
                 (block, other_number, others)
-                for block in _slices(band.start, band.stop, ROW_BLOCK)
+                for block in slices(band.start, band.stop, ROW_BLOCK)
                 for other_number, other_band in enumerate(bands[number:], start=number)
-                for others in _slices(other_band.start, other_band.stop, COLUMN_BLOCK)
+                for others in slices(other_band.start, other_band.stop, COLUMN_BLOCK)
                 if others.stop > block.start
             ]
             pairs = pool.map(lambda block: ordered.candidates(block[0], block[2]), blocks)
@@ -96,13 +95,12 @@ class _OrderedRows:
     thresholds: np.ndarray
 
     @classmethod
-    def by_threshold(cls, vectors: np.ndarray, k: int, int8: bool, pool: Executor) -> "_OrderedRows":
-        codes = _int8_codes(vectors) if int8 else vectors
+    def by_threshold(cls, vectors: np.ndarray, codes: np.ndarray, k: int, pool: Executor) -> "_OrderedRows":
         n = len(codes)
         sample = codes[np.random.default_rng(0).permutation(n)[: max(SAMPLE, int(SAMPLED_SHARE * n))]]
         expected = k * len(sample) / n
         rank = min(len(sample), 1 + int(np.ceil(expected + SIGMAS * np.sqrt(expected))))  # 1: the row itself
-        blocks = [codes[block] for block in _slices(0, n, ROW_BLOCK)]
+        blocks = [codes[block] for block in slices(0, n, ROW_BLOCK)]
         thresholds = np.concatenate(list(pool.map(partial(_thresholds, sample, rank), blocks)))
         numbers = np.argsort(thresholds, kind="stable")
         codes = codes[numbers]
@@ -110,7 +108,7 @@ class _OrderedRows:
 
     def candidates(self, block: slice, others: slice) -> tuple[Candidates, Candidates]:
         """What the rows of `block` find among `others`, and the reverse; a pair in both is taken once."""
-        products = _multiply(self.codes[block], self.codes[others])
+        products = multiply(self.codes[block], self.codes[others])
         above = np.flatnonzero(products >= self.thresholds[block, None])
         first, second = np.divmod(above, products.shape[1])
         first += block.start
@@ -128,61 +126,15 @@ class _OrderedRows:
     ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
         """Numbers of the rows of `band` that have k candidates, and of each the nearest k, as `nearest_of`."""
         row, other, score = (np.concatenate(parts) for parts in zip(*candidates, strict=True))
-        row = (row - band.start).astype(np.uint16)  # NumPy sorts 16 bits by radix
-        by_row = np.argsort(row, kind="stable")
-        counts = np.bincount(row, minlength=band.stop - band.start)
-        keys = np.full((len(counts), max(k, counts.max())), LAST_KEY)
-        keys[np.arange(keys.shape[1]) < counts[:, None]] = sort_keys(score, self.numbers[other])[by_row]
-        enough = counts >= k
-        return self.numbers[band][enough], nearest_of(keys[enough], k)
-
-
-@contextmanager
-def _threads() -> Iterator[Executor]:
-    """As many threads as OpenMP would use, in each of which libraries compute with that one alone."""
-    import faiss
-    from threadpoolctl import threadpool_limits
-
-    n_threads = faiss.omp_get_max_threads()
-    one_each = partial(threadpool_limits, 1)  # OpenMP's limit is each thread's own, that of BLAS the process's
-    with threadpool_limits(1), ThreadPoolExecutor(n_threads, initializer=one_each) as pool:
-        yield pool
-
-
-def _slices(start: int, stop: int, size: int) -> list[slice]:
-    return [slice(first, min(first + size, stop)) for first in range(start, stop, size)]
-
-
-def _int8_codes(vectors: np.ndarray) -> np.ndarray:
-    codes = np.empty(vectors.shape, np.int8)
-    scale = INT8_LARGEST / (max(vectors.max(), -vectors.min()) or 1)
-    for block in _slices(0, len(vectors), BAND):
-        codes[block] = np.rint(vectors[block] * scale)
-    return codes
-
-
-def _int8_adds_up(vectors: np.ndarray) -> bool:
-    """Whether int8 products come out right, the largest too: a row with itself.
-
-    Processors without an instruction for them add up in 16 bits, which overflow.
-    """
-    codes = _int8_codes(vectors)
-    return np.array_equal(_multiply(codes, codes), codes.astype(np.int32) @ codes.T.astype(np.int32))
-
-
-def _multiply(codes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Products (m, n) of all pairs of rows: float32, or int32 of int8."""
-    if codes.dtype != np.int8:
-        return codes @ others.T
-    import torch
-
-    # torch has this product for its quantised layers, and no public name for it
-    return torch._int_mm(torch.from_numpy(codes), torch.from_numpy(others).T).numpy()
+        enough, nearest = nearest_candidates(
+            row - band.start, self.numbers[other], score, band.stop - band.start, k
+        )
+        return self.numbers[band][enough], nearest
 
 
 def _thresholds(sample: np.ndarray, rank: int, codes: np.ndarray) -> np.ndarray:
     """The product that `rank` rows of the sample reach with each of `codes`; out of reach for those in a crowd."""
-    products = _multiply(codes, sample)
+    products = multiply(codes, sample)
     place = len(sample) - rank
     thresholds = np.partition(products, place, axis=1)[:, place].copy()  # a view would keep all products
     if products.dtype == np.float32:

@@ -10,11 +10,13 @@ import numpy as np
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.neighbors.all_pairs import search_all_pairs
 from text_classification_viz.core.neighbors.brute_force import search_brute_force
+from text_classification_viz.core.neighbors.inverted_lists import search_inverted_lists
 from text_classification_viz.core.neighbors.neighbor_lists import Neighbors
 from text_classification_viz.core.neighbors.torch_search import search_with_torch
 
 ALL_PAIRS_FROM = 4_096  # rows from which looking at each pair once saves more than it costs
 TORCH_FROM = 40_000  # rows from which int8 products, or a GPU, save what the import of torch costs
+LISTS_FROM = 131_072  # rows from which looking into the nearest cells alone saves more than the cells cost
 GPU_FILES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # of the drivers of Nvidia, Nvidia under WSL, and AMD
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -26,6 +28,7 @@ class Method(StrEnum):
     BRUTE_FORCE = "brute force"
     FLOAT32_PAIRS = "all pairs, float32"
     INT8_PAIRS = "all pairs, int8, rescored"
+    INT8_LISTS = "inverted lists, int8, rescored"
     CUDA = "brute force, float16, rescored"
 
     @property
@@ -61,7 +64,9 @@ def choose_method(n_rows: int, device: Device = "auto") -> Method:
             )
     if n_rows < ALL_PAIRS_FROM:
         return Method.BRUTE_FORCE
-    return Method.FLOAT32_PAIRS if n_rows < TORCH_FROM else Method.INT8_PAIRS
+    if n_rows < TORCH_FROM:
+        return Method.FLOAT32_PAIRS
+    return Method.INT8_PAIRS if n_rows < LISTS_FROM else Method.INT8_LISTS
 
 
 def _may_have_gpu() -> bool:
@@ -107,5 +112,7 @@ def find_neighbors(
             return Neighbors(*search_brute_force(vectors, np.arange(n), k, log))
         case Method.CUDA:
             return Neighbors(*search_with_torch(vectors, k, "cuda", log))
+        case Method.INT8_LISTS:
+            return Neighbors(*search_inverted_lists(vectors, k, int8=True, log=log))
         case pairs:
             return Neighbors(*search_all_pairs(vectors, k, int8=pairs is Method.INT8_PAIRS, log=log))

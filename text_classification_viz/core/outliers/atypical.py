@@ -43,7 +43,7 @@ def atypicality(
     numpy.ndarray
         (n, 2): the share of rows that are less atypical by each distance.
     """
-    nearest = nearest_similarity(_centred_similarities(vectors, neighbors, similarities))
+    nearest = _nearest_centred_similarity(vectors, neighbors, similarities)
     return np.column_stack([_percentile(-nearest), _percentile(_mahalanobis(vectors, _typical(vectors, labels)))])
 
 
@@ -52,13 +52,19 @@ def nearest_similarity(similarities: np.ndarray) -> np.ndarray:
     return similarities[:, :NEIGHBORS].mean(axis=1, dtype=np.float64)
 
 
-def _centred_similarities(vectors: np.ndarray, neighbors: np.ndarray, similarities: np.ndarray) -> np.ndarray:
-    """Cosines of the vectors less their mean, of each row and its neighbours, (n, k), descending."""
+def _nearest_centred_similarity(
+    vectors: np.ndarray, neighbors: np.ndarray, similarities: np.ndarray
+) -> np.ndarray:
+    """`nearest_similarity` by the cosines of the vectors less their mean, (n,)."""
     mean = vectors.mean(axis=0, dtype=np.float64)
     along = np.concatenate([np.einsum("ij,j->i", vectors[rows], mean) for rows in chunks(len(vectors))])
     lengths = np.sqrt(np.maximum(1 - 2 * along + mean @ mean, np.finfo(np.float32).eps))
-    products = similarities - along[:, None] - along[neighbors] + mean @ mean
-    return -np.sort(-products / (lengths[:, None] * lengths[neighbors]), axis=1)
+    nearest = np.empty(len(vectors))
+    for rows in chunks(len(vectors)):
+        others = neighbors[rows]
+        products = similarities[rows] - along[rows, None] - along[others] + mean @ mean
+        nearest[rows] = nearest_similarity(-np.sort(-products / (lengths[rows, None] * lengths[others]), axis=1))
+    return nearest
 
 
 def _typical(vectors: np.ndarray, labels: np.ndarray) -> np.ndarray:

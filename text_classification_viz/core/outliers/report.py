@@ -21,9 +21,9 @@ from text_classification_viz.core.outliers.ambiguity import PRESENT, TWO_TOPICS,
 from text_classification_viz.core.outliers.atypical import atypicality
 from text_classification_viz.core.outliers.blocks import Blocks
 from text_classification_viz.core.outliers.conformal import candidate_sets, candidate_threshold
-from text_classification_viz.core.outliers.duplicates import find_duplicates
+from text_classification_viz.core.outliers.duplicates import Duplicates, find_duplicates
 from text_classification_viz.core.outliers.findings import Findings
-from text_classification_viz.core.outliers.noise_model import fit_noise_model
+from text_classification_viz.core.outliers.noise_model import NoiseModel, fit_noise_model
 from text_classification_viz.core.outliers.report_table import report_table
 from text_classification_viz.core.outliers.uninformative import is_uninformative
 from text_classification_viz.core.reviews import apply_reviews
@@ -138,9 +138,6 @@ def outlier_report(
     _check_share("coverage", coverage)
     _check_share("duplicate_similarity", duplicate_similarity)
     _check_share("atypical_fraction", atypical_fraction)
-    import faiss  # noqa: F401  loaded before the limit below, which only reaches libraries that are loaded
-    from threadpoolctl import threadpool_limits
-
     reviewed = REVIEWED_LABELS.empty_table() if reviewed is None else reviewed
     corrected = apply_reviews(train_df, reviewed).table
     kept = corrected["embedding_row"].to_numpy()
@@ -157,22 +154,10 @@ def outlier_report(
     classes, labels = np.unique(corrected["class_label"].to_numpy(zero_copy_only=False), return_inverse=True)
     labels = labels.astype(np.int32)
     decided = pc.is_in(corrected["id"], reviewed["id"]).to_numpy()
-    # Small products in contending threads cost ten times the CPU, and their sums depend on the thread count. So
-    # each of these has one thread, and what does not need the others' results runs beside them.
-    with threadpool_limits(limits=1), ThreadPoolExecutor() as threads:
-        unlikeness_found = threads.submit(atypicality, vectors, labels, lists.rows, lists.similarities)
-        log.info(f"outliers: {len(labels):,} rows in {len(classes)} classes as the other rows see them")
-        blocks = Blocks.fit(vectors, labels, len(classes), lists.rows, lists.similarities)
-        log.info("outliers: learning how labels go wrong, and from mixtures of rows what two topics look like")
-        noise_found = threads.submit(
-            fit_noise_model, blocks.features, labels, len(classes), known=decided, log=log
-        )
-        strengths = topic_strengths(blocks, seed)  # in this thread: the limit on faiss holds in no other
-        noise, unlikeness = noise_found.result(), unlikeness_found.result()
+    noise, strengths, unlikeness = _look_at_vectors(vectors, labels, lists, decided, seed, log)
     log.info("outliers: reading the texts for duplicates and missing words")
     ids = corrected["id"].to_numpy()
-    fields = corrected["headline"].to_pylist(), corrected["short_description"].to_pylist()
-    texts = [f"{headline or ''} {description or ''}" for headline, description in zip(*fields, strict=True)]
+    uninformative, duplicates = _look_at_texts(corrected, labels, lists, duplicate_similarity)
     label_probabilities = noise.given_probabilities[np.arange(len(labels)), labels]
     larger = unlikeness.max(axis=1)
     findings = Findings(
@@ -187,8 +172,8 @@ def outlier_report(
         strengths=strengths,
         unlikeness=unlikeness,
         atypical=larger > np.quantile(larger, 1 - atypical_fraction, method="higher"),
-        uninformative=np.array([is_uninformative(text) for text in texts]),
-        duplicates=find_duplicates(ids, texts, labels, lists.rows, lists.similarities, duplicate_similarity),
+        uninformative=uninformative,
+        duplicates=duplicates,
     )
     kinds = _assign_kinds(findings)
     table = report_table(train_df, kept, findings, kinds, reviewed)
@@ -202,6 +187,42 @@ def outlier_report(
         n_wrong_expected=findings.n_wrong_expected,
         kind_counts=counts,
     )
+
+
+def _look_at_vectors(
+    vectors: np.ndarray,
+    labels: np.ndarray,
+    neighbors: Neighbors,
+    decided: np.ndarray,
+    seed: int,
+    log: logging.Logger,
+) -> tuple[NoiseModel, np.ndarray, np.ndarray]:
+    """The noise model, strengths of topics (n, K) and `atypicality` (n, 2); the features they take are let go."""
+    import faiss  # noqa: F401  loaded before the limit below, which only reaches libraries that are loaded
+    from threadpoolctl import threadpool_limits
+
+    n_classes = labels.max() + 1
+    # Small products in contending threads cost ten times the CPU, and their sums depend on the thread count. So
+    # each of these has one thread, and what does not need the others' results runs beside them.
+    with threadpool_limits(limits=1), ThreadPoolExecutor() as threads:
+        unlikeness = threads.submit(atypicality, vectors, labels, neighbors.rows, neighbors.similarities)
+        log.info(f"outliers: {len(labels):,} rows in {n_classes} classes as the other rows see them")
+        blocks = Blocks.fit(vectors, labels, n_classes, neighbors.rows, neighbors.similarities)
+        log.info("outliers: learning how labels go wrong, and from mixtures of rows what two topics look like")
+        noise = threads.submit(fit_noise_model, blocks.features, labels, n_classes, known=decided, log=log)
+        strengths = topic_strengths(blocks, seed)  # in this thread: the limit on faiss holds in no other
+        return noise.result(), strengths, unlikeness.result()
+
+
+def _look_at_texts(
+    train_df: pa.Table, labels: np.ndarray, neighbors: Neighbors, duplicate_similarity: float
+) -> tuple[np.ndarray, Duplicates]:
+    """Which texts have hardly any words, bool (n,), and which are copies; the texts are let go."""
+    fields = train_df["headline"].to_pylist(), train_df["short_description"].to_pylist()
+    texts = [f"{headline or ''} {description or ''}" for headline, description in zip(*fields, strict=True)]
+    ids = train_df["id"].to_numpy()
+    duplicates = find_duplicates(ids, texts, labels, neighbors.rows, neighbors.similarities, duplicate_similarity)
+    return np.array([is_uninformative(text) for text in texts]), duplicates
 
 
 def _assign_kinds(findings: Findings) -> np.ndarray:

@@ -18,10 +18,12 @@ import pyarrow.compute as pc
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.plots import COLORS
 from text_classification_viz.core.sampling import sample_per_class
-from text_classification_viz.core.tables import OUTLIER_KINDS
+from text_classification_viz.core.tables import OUTLIER_KINDS, SUSPECTS
 
 MAX_ROWS = 65_536
-LEAST_OTHERS = 1 / 4  # of MAX_ROWS: without rows around them, suspects are no map
+LEAST_OTHERS = (
+    1 / 4
+)  # of MAX_ROWS, each for findings of other kinds and for rows without: suspects alone are no map
 NONE = -1  # no row, no class
 
 
@@ -45,8 +47,9 @@ class PageMap:
 def triage_data(report: pa.Table, maps: Sequence[PageMap], max_rows: int = MAX_ROWS) -> dict[str, Any]:
     """Put down everything that the page shows.
 
-    Of more than `max_rows` rows, the page has those with a finding, and a sample of the others that leaves each
-    class its share. Neighbours that are not among them are there by headline and label alone.
+    Of more than `max_rows` rows, the page has all suspects, those with another finding (of each kind the first,
+    where there is no room for all), and a sample of the others that leaves each class its share. Neighbours that
+    are not among them are there by headline and label alone.
 
     Parameters
     ----------
@@ -75,6 +78,7 @@ def triage_data(report: pa.Table, maps: Sequence[PageMap], max_rows: int = MAX_R
     return {
         "total": report.num_rows,
         "count": shown.num_rows,
+        "findings": pc.sum(pc.not_equal(report["kind"], "none")).as_py() or 0,
         "classes": classes.to_pylist(),
         "colors": COLORS,
         "kinds": OUTLIER_KINDS,
@@ -104,9 +108,14 @@ def triage_data(report: pa.Table, maps: Sequence[PageMap], max_rows: int = MAX_R
 def _rows_shown(report: pa.Table, max_rows: int) -> np.ndarray:
     if report.num_rows <= max_rows:
         return np.arange(report.num_rows)
-    found = pc.not_equal(report["kind"], "none").to_numpy()
-    others = np.flatnonzero(~found)
-    n_others = max(max_rows - int(found.sum()), int(LEAST_OTHERS * max_rows))
+    kinds = report["kind"].combine_chunks().dictionary_encode()
+    is_suspect = pc.is_in(kinds, pa.array(SUSPECTS)).to_numpy(zero_copy_only=False)
+    has_finding = pc.not_equal(report["kind"], "none").to_numpy()
+    least_others = int(LEAST_OTHERS * max_rows)
+    n_findings = max(max_rows - least_others - int(is_suspect.sum()), least_others)
+    found = is_suspect | _first_of_each(kinds.indices.to_numpy(), has_finding & ~is_suspect, n_findings)
+    others = np.flatnonzero(~has_finding)
+    n_others = max(max_rows - int(found.sum()), least_others)
     labels = report["class_label"].to_numpy(zero_copy_only=False)[others]
     ids = report["id"].to_numpy()[others]
     share = min(1, n_others / max(len(others), 1))
@@ -116,6 +125,18 @@ def _rows_shown(report: pa.Table, max_rows: int) -> np.ndarray:
         n_chosen = math.ceil(share * len(of_class))
         chosen.append(of_class[sample_per_class(labels[of_class], ids[of_class], n_chosen)])
     return np.union1d(np.flatnonzero(found), others[np.concatenate(chosen)] if chosen else others)
+
+
+def _first_of_each(kinds: np.ndarray, wanted: np.ndarray, n_rows: int) -> np.ndarray:
+    """At most `n_rows` of the `wanted` rows, bool (n,): of each of their kinds as many, the first of them."""
+    rows = np.flatnonzero(wanted)
+    by_kind = np.argsort(kinds[rows], kind="stable")
+    sizes = np.bincount(kinds[rows])
+    place_in_kind = np.empty(len(rows), np.int64)
+    place_in_kind[by_kind] = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    first = np.zeros(len(wanted), bool)
+    first[rows[np.argsort(place_in_kind, kind="stable")[:n_rows]]] = True
+    return first
 
 
 def _rows_mentioned(report: pa.Table, shown: pa.Table) -> pa.Array:

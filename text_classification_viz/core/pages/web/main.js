@@ -310,12 +310,16 @@ new ResizeObserver(() => map.resize()).observe(byId("points"));
 
 // ---- the first view
 
-const findings = rows.kind.reduce((sum, kind) => sum + Number(rows.kinds[kind] !== "none"), 0);
+const shown = rows.kind.reduce((sum, kind) => sum + Number(rows.kinds[kind] !== "none"), 0);
+const which =
+  shown === rows.findings
+    ? "all with a finding"
+    : "all whose label is likely wrong or contested, the first with each other finding";
 byId("summary").textContent =
-  `${number(rows.total)} rows · ${number(rows.classes.length)} classes · ${number(findings)} to look at`;
+  `${number(rows.total)} rows · ${number(rows.classes.length)} classes · ${number(rows.findings)} to look at`;
 byId("sample").hidden = rows.count === rows.total;
 byId("sample").textContent =
-  `${number(rows.count)} of ${number(rows.total)} rows are shown: all with a finding, and a sample of the others, ` +
+  `${number(rows.count)} of ${number(rows.total)} rows are shown: ${which}, and a sample of the others, ` +
   "each class with its share.";
 byId("no-storage").hidden = storage.works;
 showMap(0);
