@@ -76,3 +76,5 @@ bench: install
 	$(BIN)/python -m benchmarks.ambiguity
 	$(BIN)/python -m benchmarks.kinds
 	$(BIN)/python -m benchmarks.triage_page
+	$(BIN)/python -m benchmarks.new_rows
+	$(BIN)/python -m benchmarks.scale --rows 65536 250000

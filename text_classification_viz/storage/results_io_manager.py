@@ -69,6 +69,7 @@ class ResultsIOManager(dg.IOManager):
             "dagster/row_count": n_rows,
             UPSTREAM_SHA256: dg.MetadataValue.json(hashes),
         }
+        pa.default_memory_pool().release_unused()  # Arrow would keep what a step has freed from those after it
         if not isinstance(obj, np.ndarray):
             metadata["dagster/column_schema"] = _column_schema(obj.schema)
         context.add_output_metadata(metadata)
