@@ -67,6 +67,7 @@ def genuine() -> dict[str, tuple[bytes, ...]]:
             for core, protocol, attributes in product(NUMPY_CORES, PROTOCOLS, ({}, {"label_encoder": objects}))
         ),
         "train_set.parquet": tuple(_parquets(pa.Table.from_pylist(ROWS, TRAIN_SET))),
+        "batch.parquet": tuple(_parquets(_batch())),
         "train_set.jsonl": (_jsonl(ensure_ascii=False), _jsonl(ensure_ascii=True)),
         "train_embeddings.npy": tuple(
             _npy(array, version) for array in (embeddings(), fields) for version in (1, 2)
@@ -108,6 +109,13 @@ LABEL_STUDIO_TASK = {
         },
     ],
 }
+
+
+def _batch() -> pa.Table:
+    """The rows of `train_set` with vectors, as a batch of new rows has them."""
+    vectors = np.resize(embeddings(), (len(ROWS), 3)).astype(np.float32)
+    column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
+    return pa.Table.from_pylist(ROWS, TRAIN_SET).append_column("embedding", column)
 
 
 def _parquets(table: pa.Table) -> Iterator[bytes]:

@@ -23,17 +23,20 @@ from watch import watched
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.reviews import Decision
 from text_classification_viz.core.upstream import TRAIN_SET, LabelTransform, TrainEmbeddings, TrainSet
+from text_classification_viz.storage.incoming_file import ROWS as BATCH_ROWS
+from text_classification_viz.storage.incoming_file import read_part
 from text_classification_viz.storage.review_files import read_reviews
 from text_classification_viz.storage.upstream_files import SUFFIXES
 
 PICKLES = tuple(READERS)
 OPEN_FORMS = tuple(key + suffix for key in READERS for suffix in SUFFIXES[key] if suffix)
 REVIEWS = ("reviews.csv", "reviews.json")
-FORMS = (*PICKLES, *OPEN_FORMS, *REVIEWS)
+BATCH = "batch.parquet"
+FORMS = (*PICKLES, *OPEN_FORMS, *REVIEWS, BATCH)
 
 MEMORY = 100 << 20  # bytes that a reader may take beside those of its file
 # Address space beyond that. Arrow sets aside what a page says it holds, of which it takes what it writes.
-SET_ASIDE = {"train_set.parquet": 3 << 30}
+SET_ASIDE = {"train_set.parquet": 3 << 30, BATCH: 3 << 30}
 LONGEST_S = 10  # for a file that is read in a millisecond
 LONGEST_MESSAGE = 10_000  # characters, for a person to read
 REFUSED, ACCEPTED, EQUAL, NO_PICKLE = "refused", "accepted", "equal to pickle's", "accepted, and pickle refuses"
@@ -72,6 +75,8 @@ def place(form: str, content: bytes, folder: Path) -> Path:
 
 def read(form: str, home: Path) -> object:
     """Let the reader of a form read the file that was placed."""
+    if form == BATCH:
+        return read_part(home / form, retry_for_s=0)
     return read_reviews(home) if form in REVIEWS else READERS[form.partition(".")[0]](home, retry_for_s=0)
 
 
@@ -176,6 +181,11 @@ def _check_sound(value: object) -> None:
             texts = [field, *classes, *(labels or {}), *filter(None, (labels or {}).values())]
             sound = all(type(text) is str for text in texts) and len(classes) > 0
             "".join(texts).encode()
+        case TrainSet(table=table), TrainEmbeddings(array=array):
+            sound = table.schema == BATCH_ROWS and table.num_rows == len(array) > 0 and array.dtype == np.float32
+            sound = sound and array.ndim == 2 and array.size > 0
+            table.validate(full=True)
+            table.to_pylist()
         case list():
             sound = all(isinstance(decision, Decision) for decision in value)
             repr(value).encode()
