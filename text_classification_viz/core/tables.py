@@ -160,7 +160,7 @@ DESCRIPTIONS = {
     "y": "Coordinate on the map.",
     "z": "Coordinate on the map.",
     "rank": "1 is the row to look at first.",
-    "kind": "Why the row is listed: " + ", ".join(OUTLIER_KINDS) + ".",
+    "kind": "Why the row is listed: " + ", ".join(OUTLIER_KINDS) + "; of new rows also new_class.",
     "score": "P(the label is wrong) under the noise model. It orders rows; it is not calibrated.",
     "suggested_label": "Likeliest other label, where the kind questions the given one or it is likelier.",
     "candidate_labels": "Labels that the row may well have, likeliest first.",
