@@ -6,13 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from neighbor_lists import FLOAT32_SIMILARITY
 from synthetic import make_training_set
 
 from text_classification_viz.core import tables
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.neighbors import Neighbors, brute_force, find_neighbors, measure_recall
-
-FLOAT32_SIMILARITY = 1e-6  # a sum of products of unit vectors in float32 is that far off at most
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import logging
 import faiss
 import numpy as np
 import pytest
+from neighbor_lists import assert_sound
 from synthetic import make_training_set
 
 from text_classification_viz.core.neighbors import (
@@ -17,7 +18,6 @@ from text_classification_viz.core.neighbors import (
 from text_classification_viz.core.neighbors.inverted_lists import search_inverted_lists
 
 LOG = logging.getLogger(__name__)
-FLOAT32_SIMILARITY = 1e-6
 
 
 def unit(array):
@@ -66,18 +66,6 @@ def cells_looked_into(caplog, vectors, k):
         search_inverted_lists(vectors, k, int8=True, log=LOG)
     (told,) = [record.getMessage() for record in caplog.records if "looks into" in record.getMessage()]
     return tuple(int(word.replace(",", "")) for word in told.split() if word.replace(",", "").isdigit())
-
-
-def assert_sound(found, vectors, k):
-    """Shape, order, range, never self, no neighbour twice, and similarities that are those of the rows."""
-    n = len(vectors)
-    assert found.rows.shape == found.similarities.shape == (n, k)
-    assert (found.rows.dtype, found.similarities.dtype) == (np.int32, np.float32)
-    assert not (found.rows == np.arange(n)[:, None]).any()
-    assert all(len(set(row)) == k for row in found.rows.tolist())
-    assert (np.diff(found.similarities, axis=1) <= 0).all()
-    exact = np.einsum("nd,nkd->nk", vectors.astype(np.float64), vectors[found.rows].astype(np.float64))
-    np.testing.assert_allclose(found.similarities, exact, atol=FLOAT32_SIMILARITY)
 
 
 @pytest.mark.parametrize("k", [1, 15, 100])

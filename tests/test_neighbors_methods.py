@@ -7,6 +7,7 @@ import dagster as dg
 import faiss
 import numpy as np
 import pytest
+from neighbor_lists import FLOAT32_SIMILARITY, assert_sound
 from synthetic import make_training_set
 
 from text_classification_viz.assets import neighbors as asset
@@ -25,7 +26,6 @@ from text_classification_viz.core.neighbors.ranking import nearest_of, read_keys
 from text_classification_viz.core.neighbors.torch_search import search_with_torch
 
 PAIRS = [Method.FLOAT32_PAIRS, Method.INT8_PAIRS]
-FLOAT32_SIMILARITY = 1e-6
 LOG = logging.getLogger(__name__)
 
 
@@ -66,18 +66,6 @@ def brute_force_rows(monkeypatch):
 
 def unit(array):
     return (array / np.linalg.norm(array, axis=1, keepdims=True)).astype(np.float32)
-
-
-def assert_sound(found, vectors, k):
-    """Shape, types, order, range, never self, no neighbour twice, and similarities that are those of the rows."""
-    n = len(vectors)
-    assert found.rows.shape == found.similarities.shape == (n, k)
-    assert (found.rows.dtype, found.similarities.dtype) == (np.int32, np.float32)
-    assert not (found.rows == np.arange(n)[:, None]).any()
-    assert all(len(set(row)) == k for row in found.rows.tolist())
-    assert (np.diff(found.similarities, axis=1) <= 0).all()
-    exact = np.einsum("nd,nkd->nk", vectors.astype(np.float64), vectors[found.rows].astype(np.float64))
-    np.testing.assert_allclose(found.similarities, exact, atol=FLOAT32_SIMILARITY)
 
 
 @pytest.mark.parametrize("k", [1, 15, 100])

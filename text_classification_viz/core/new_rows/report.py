@@ -15,7 +15,7 @@ from text_classification_viz.core.new_rows.labels import NO_LABEL, LabelModel, V
 from text_classification_viz.core.new_rows.landmarks import Landmarks
 from text_classification_viz.core.new_rows.placement import Placement
 from text_classification_viz.core.outliers.reasons import label_among_neighbors
-from text_classification_viz.core.outliers.votes import NEAR
+from text_classification_viz.core.outliers.votes import NEAR, tally_nearest
 
 # What is known of a row by itself, and stays until all are ranked.
 _VERDICTS = pa.schema(
@@ -70,7 +70,7 @@ def describe_rows(
     landmarks, class_labels = model.landmarks, new_rows["class_label"]
     codes = pc.index_in(class_labels, pa.array(landmarks.classes, pa.string())).fill_null(NO_LABEL).to_numpy()
     verdicts = model.judge(vectors, placement.neighbors, codes)
-    tally = _tally(landmarks, placement)
+    tally = tally_nearest(landmarks.labels[placement.neighbors.rows[:, :NEAR]], len(landmarks.classes))
     original = placement.neighbors.rows[:, 0]
     is_copy = placement.neighbors.similarities[:, 0] >= duplicate_similarity
     applies = {
@@ -148,14 +148,6 @@ def rank_rows(described: pa.Table, usual_wrong_share: float) -> pa.Table:
     ranked = pa.table({name: columns[name] for name in tables.NEW_ROWS_REPORT.names}).take(order)
     ranks = pa.array(np.arange(1, len(order) + 1), pa.int32())
     return ranked.set_column(ranked.column_names.index("rank"), "rank", ranks).cast(tables.NEW_ROWS_REPORT)
-
-
-def _tally(landmarks: Landmarks, placement: Placement) -> np.ndarray:
-    """How many of the nearest `NEAR` landmarks have each label, int (m, K)."""
-    labels = landmarks.labels[placement.neighbors.rows[:, :NEAR]]
-    n_rows, n_classes = len(labels), len(landmarks.classes)
-    cells = n_classes * np.arange(n_rows)[:, None] + labels
-    return np.bincount(cells.ravel(), minlength=n_rows * n_classes).reshape(n_rows, n_classes)
 
 
 def _placed(new_rows: pa.Table, placement: Placement, landmarks: Landmarks, tally: np.ndarray) -> pa.Table:

@@ -39,6 +39,14 @@ def neighbor_votes(neighbor_labels: np.ndarray, similarities: np.ndarray, n_clas
     return np.vstack(views)
 
 
+def tally_nearest(neighbor_labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """How many of the nearest `NEAR` rows have each label, int (n, K), from the labels (n, k), nearest first."""
+    nearest = neighbor_labels[:, :NEAR]
+    n_rows = len(nearest)
+    cells = n_classes * np.arange(n_rows)[:, None] + nearest
+    return np.bincount(cells.ravel(), minlength=n_rows * n_classes).reshape(n_rows, n_classes)
+
+
 def _views(neighbor_labels: np.ndarray, similarities: np.ndarray, n_classes: int) -> np.ndarray:
     """The views of a chunk of rows."""
     n_rows, k = similarities.shape
