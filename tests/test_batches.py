@@ -1,9 +1,10 @@
 """Batches of new rows: what their files may hold, what workers make of their parts, and what starts runs."""
 
 import json
+import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -209,11 +210,16 @@ def parts_of(sources: list[Path], results: Path) -> list[Part]:
     return [Part(source, results / f"{number}.parquet") for number, source in enumerate(sources)]
 
 
-@pytest.fixture
-def ray_finds_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Ray's workers import what stands here."""
-    pytest.importorskip("ray")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+@pytest.fixture(scope="module")
+def started_ray() -> Iterator[None]:
+    """Ray, started once for all tests; its workers can import what stands here."""
+    ray = pytest.importorskip("ray")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        yield
+        ray.shutdown()
 
 
 class TestParts:
@@ -225,8 +231,8 @@ class TestParts:
         assert placed_rows(cut, 2).read_all().equals(placed_rows(whole, 2).read_all())
         assert described_rows(cut).equals(described_rows(whole))
 
+    @pytest.mark.usefixtures("started_ray")
     def test_two_workers_of_ray_write_the_same_bytes(self, tmp_path, settings):
-        pytest.importorskip("ray")
         sources = write_parts(tmp_path / "many")
         here, there = parts_of(sources, tmp_path / "here"), parts_of(sources, tmp_path / "there")
         done_here = list(map_with_workers(PartPlacer, settings, here))
@@ -235,7 +241,7 @@ class TestParts:
         for one, other in zip(here, there, strict=True):
             assert one.result.read_bytes() == other.result.read_bytes()
 
-    @pytest.mark.usefixtures("ray_finds_tests")
+    @pytest.mark.usefixtures("started_ray")
     def test_worker_killed_in_the_middle_loses_nothing_and_doubles_nothing(self, tmp_path, settings):
         parts = parts_of(write_parts(tmp_path / "many"), tmp_path / "results")
         shared = settings, tmp_path / "died"
@@ -245,7 +251,7 @@ class TestParts:
         assert placed_rows(parts, 2).read_all()["id"].to_pylist() == NEW.table["id"].to_pylist()
         assert [result.n_rows for result in done] == [12] * 5
 
-    @pytest.mark.usefixtures("ray_finds_tests")
+    @pytest.mark.usefixtures("started_ray")
     def test_results_come_in_the_order_of_the_items_whoever_dies(self, tmp_path):
         found = list(map_with_workers(Slowly, tmp_path, list(range(8)), n_workers=2))
         assert found == [(item, item**2) for item in range(8)]
@@ -286,7 +292,8 @@ class TestParts:
             list(map_with_workers(lambda shared: abs, None, [1, 2], n_workers=2))
 
     def test_cluster_that_does_not_answer_is_named(self, monkeypatch):
-        pytest.importorskip("ray")
+        ray = pytest.importorskip("ray")
+        monkeypatch.setattr(ray, "is_initialized", lambda: False)
         monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
         with pytest.raises(InputError, match=r"RAY_ADDRESS: expected .* answers at 127\.0\.0\.1:1, found none"):
             list(map_with_workers(lambda shared: abs, None, [1, 2], n_workers=2))
