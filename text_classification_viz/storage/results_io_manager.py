@@ -157,7 +157,7 @@ def read_result(folder: AnyPath, name: str) -> tuple[pa.Table | np.ndarray, Line
 
 
 def _read_parquet(file: BinaryIO) -> tuple[pa.Table, Lineage]:
-    table = pq.read_table(file)
+    table = pq.ParquetFile(file).read()  # in one piece where read_table gives many, which would have to be joined
     stored = table.schema.metadata or {}
     return table, {key: json.loads(stored[key.encode()]) for key in LINEAGE}
 
