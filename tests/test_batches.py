@@ -134,8 +134,13 @@ class TestFiles:
         write_batch(tmp_path / "outside.parquet", NEW)
         (tmp_path / "incoming").mkdir()
         (tmp_path / "incoming" / "a.parquet").symlink_to(tmp_path / "outside.parquet")
-        with pytest.raises(InputError, match=r"a\.parquet: expected"):
-            read_part(tmp_path / "incoming" / "a.parquet", retry_for_s=0)
+        (tmp_path / "outside").mkdir()
+        write_batch(tmp_path / "outside" / "part.parquet", NEW)
+        (tmp_path / "incoming" / "b.parquet").symlink_to(tmp_path / "outside")
+        for name in ("a", "b"):
+            (part,) = batch_parts(tmp_path / "incoming", name)
+            with pytest.raises(InputError, match=rf"{name}\.parquet: expected"):
+                read_part(part, retry_for_s=0)
 
     def test_which_files_are_batches(self, tmp_path):
         for name in ("b.parquet", "a-1.2.parquet", ".hidden.parquet", "_tmp.parquet", "a b.parquet", "c.csv"):
@@ -354,6 +359,20 @@ class TestAssets:
         assert [row["class_label"] for row in report if row["kind"] == "new_class"] == ["brand new"]
         (event, *_) = result.get_asset_materialization_events()
         assert "no training row has 'brand new'" in event.materialization.metadata["warnings"].value
+
+    @pytest.mark.parametrize(
+        ("categories", "message"),
+        [
+            (["L" * 1_001] * 60, "expected classes of at most 1,000 characters, found one of 1,001; shorten it"),
+            ([f"class {number}" for number in range(1_001)], "expected at most 1,000 classes, found 1,001"),
+        ],
+    )
+    def test_labels_without_bound_are_refused(self, finished, categories, message):
+        rows = np.resize(np.arange(60), len(categories))
+        new = TrainingSet(NEW.table.take(rows), NEW.vectors[rows], NEW.class_labels)
+        path = finished.data_root / "incoming" / "labels.parquet"
+        write_batch(path, new, id=pa.array(range(len(rows))), category=pa.array(categories))
+        assert f"category: {message}" in failure_of(place_batch(finished, "labels", raise_on_error=False), "batch")
 
     def test_bad_batch_leaves_its_last_good_result(self, finished):
         path = finished.data_root / "incoming" / "spoiled.parquet"

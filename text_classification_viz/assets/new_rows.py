@@ -23,6 +23,7 @@ from text_classification_viz.core.new_rows.picture import draw_new_rows
 from text_classification_viz.storage.data_root import DataRoot
 
 MOST_RINGED = 100  # more would hide the map
+CLASSES_SHOWN = 50
 
 
 class NewRowsConfig(dg.Config):
@@ -158,21 +159,23 @@ def new_rows_results(
             value=mix,
             metadata={
                 **metadata,
-                "classes_thinly_covered": ", ".join(_labels_where(mix, mix["thinly_covered"])) or "none",
-                "classes_changed": ", ".join(_labels_where(mix, pc.is_valid(mix["change"]))) or "none",
+                "classes_thinly_covered": _labels_where(mix, mix["thinly_covered"]),
+                "classes_changed": _labels_where(mix, pc.is_valid(mix["change"])),
                 "classes": _class_table(mix),
             },
         ),
     ]
 
 
-def _labels_where(mix: pa.Table, mask: pa.ChunkedArray) -> list[str]:
-    return mix.filter(mask)["class_label"].to_pylist()
+def _labels_where(mix: pa.Table, mask: pa.ChunkedArray) -> str:
+    labels = mix.filter(mask)["class_label"].to_pylist()
+    more = f" and {len(labels) - CLASSES_SHOWN:,} more" if len(labels) > CLASSES_SHOWN else ""
+    return ", ".join(labels[:CLASSES_SHOWN]) + more or "none"
 
 
 def _class_table(mix: pa.Table) -> dg.MarkdownMetadataValue:
     """The classes as a Markdown table, those first whose share differs most."""
-    rows = sorted(mix.to_pylist(), key=lambda row: -abs(row["z_score"] or 0))
+    rows = sorted(mix.to_pylist(), key=lambda row: -abs(row["z_score"] or 0))[:CLASSES_SHOWN]
     return markdown_table(
         {
             "class": [row["class_label"] for row in rows],

@@ -15,7 +15,13 @@ import pyarrow.compute as pc
 
 from text_classification_viz.core import tables
 from text_classification_viz.core.errors import InputError
-from text_classification_viz.core.upstream import LabelTransform, TrainEmbeddings, TrainSet
+from text_classification_viz.core.upstream import (
+    MAX_LABEL,
+    LabelTransform,
+    Source,
+    TrainEmbeddings,
+    TrainSet,
+)
 
 CLASS_FIELD = "category"
 UNIT_LENGTH_TOLERANCE = 1e-3
@@ -124,7 +130,8 @@ def join_new_rows(
     Raises
     ------
     InputError
-        Duplicate ids, NaN or infinite vectors, or vectors of another width than the training rows'.
+        Duplicate ids, NaN or infinite vectors, vectors of another width than the training rows', over
+        `MAX_CLASSES` classes, or one of over `MAX_LABEL` characters.
     """
     width = embeddings.array.shape[1]
     if width != n_dimensions:
@@ -136,6 +143,7 @@ def join_new_rows(
     _check_finite(embeddings)
     warnings = _scale_to_unit_length(embeddings)
     categories = rows.table["category"]
+    _check_categories(rows.source, categories)
     known = pc.index_in(categories, classes["category"])
     unknown = pc.unique(categories.filter(pc.and_(pc.is_null(known), pc.is_valid(categories)))).to_pylist()
     if unknown:
@@ -291,13 +299,23 @@ def _label_rows(train_set: TrainSet, labels: LabelTransform, label_of: dict[str,
             f"{rows[:NAMED_AT_MOST].tolist()}; materialize label_transform upstream again, from this "
             f"{train_set.source.key}"
         )
-    n_classes = pc.count_distinct(positions).as_py()
+    _check_categories(train_set.source, categories)
+    return pa.chunked_array([pa.array(list(label_of.values()), pa.string()).take(positions.combine_chunks())])
+
+
+def _check_categories(source: Source, categories: pa.ChunkedArray) -> None:
+    n_classes = pc.count_distinct(categories).as_py()
     if n_classes > MAX_CLASSES:
         raise InputError(
-            f"{train_set.source.path}: {CLASS_FIELD}: expected at most {MAX_CLASSES:,} classes, found "
-            f"{n_classes:,}; join classes, or leave out those of few rows"
+            f"{source.path}: {CLASS_FIELD}: expected at most {MAX_CLASSES:,} classes, found {n_classes:,}; join "
+            "classes, or leave out those of few rows"
         )
-    return pa.chunked_array([pa.array(list(label_of.values()), pa.string()).take(positions.combine_chunks())])
+    longest = pc.max(pc.utf8_length(categories)).as_py() or 0
+    if longest > MAX_LABEL:
+        raise InputError(
+            f"{source.path}: {CLASS_FIELD}: expected classes of at most {MAX_LABEL:,} characters, found one of "
+            f"{longest:,}; shorten it, then {source.remedy}"
+        )
 
 
 def _name_some(items: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ lists of any length could hold billions in a few bytes.
 import dataclasses
 import logging
 import re
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -88,6 +89,8 @@ def _is_name(name: str) -> bool:
 
 
 def _parts(path: AnyPath) -> list[AnyPath]:
+    if isinstance(path, Path) and path.is_symlink():  # which is refused when it is read, wherever it leads
+        return [path]
     return _visible(path) if path.is_dir() else [path]
 
 
