@@ -21,9 +21,8 @@ from text_classification_viz.core.sampling import sample_per_class
 from text_classification_viz.core.tables import OUTLIER_KINDS, SUSPECTS
 
 MAX_ROWS = 65_536
-LEAST_OTHERS = (
-    1 / 4
-)  # of MAX_ROWS, each for findings of other kinds and for rows without: suspects alone are no map
+# Of MAX_ROWS, each for findings of other kinds and for rows without any: suspects alone are no map.
+LEAST_OTHERS = 1 / 4
 NONE = -1  # no row, no class
 
 
