@@ -59,7 +59,7 @@ def validation_data(
     """Join and check the three upstream values; without validation files, publish nothing and say so."""
     check = VALIDATION_ALIGNMENT_CHECK
     if validation_set is None or validation_embeddings is None:
-        context.log.warning(NO_FILES)
+        context.log.info(NO_FILES)
         # Dagster wants a result of each check; here the web UI shows why there is nothing.
         yield dg.AssetCheckResult(
             passed=True, check_name=check.name, asset_key=check.asset_key, description=NO_FILES
