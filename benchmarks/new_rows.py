@@ -229,7 +229,10 @@ def logistic_probabilities(landmarks: Landmarks, vectors: np.ndarray) -> np.ndar
     """What the recipe would do: a classifier of the training rows, and its probabilities for the new ones."""
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(max_iter=400).fit(landmarks.vectors, landmarks.labels).predict_proba(vectors)
+    model = LogisticRegression(max_iter=400).fit(landmarks.vectors, landmarks.labels)
+    probabilities = np.zeros((len(vectors), len(landmarks.classes)))
+    probabilities[:, model.classes_] = model.predict_proba(vectors)  # a class of one row may be held out
+    return probabilities
 
 
 def label_methods(
