@@ -5,12 +5,13 @@ import logging
 import faiss
 import numpy as np
 import pytest
-from neighbor_lists import assert_sound
+from neighbor_lists import assert_sound, count_brute_force
 from synthetic import make_training_set
 
 from text_classification_viz.core.neighbors import (
     Method,
     Neighbors,
+    brute_force,
     find_neighbors,
     inverted_lists,
     measure_recall,
@@ -49,15 +50,7 @@ def search(request):
 @pytest.fixture
 def brute_force_rows(monkeypatch):
     """How many rows were searched by brute force, call by call; the first are those that tell the probes."""
-    searched = []
-
-    def count(vectors, rows, k, log):
-        searched.append(len(rows))
-        return search_brute_force(vectors, rows, k, log)
-
-    search_brute_force = inverted_lists.search_brute_force
-    monkeypatch.setattr(inverted_lists, "search_brute_force", count)
-    return searched
+    return count_brute_force(monkeypatch, inverted_lists, brute_force)
 
 
 def cells_looked_into(caplog, vectors, k):

@@ -7,7 +7,7 @@ import dagster as dg
 import faiss
 import numpy as np
 import pytest
-from neighbor_lists import FLOAT32_SIMILARITY, assert_sound
+from neighbor_lists import FLOAT32_SIMILARITY, assert_sound, count_brute_force
 from synthetic import make_training_set
 
 from text_classification_viz.assets import neighbors as asset
@@ -16,6 +16,7 @@ from text_classification_viz.core.neighbors import (
     Method,
     Neighbors,
     all_pairs,
+    brute_force,
     choose_method,
     find,
     find_neighbors,
@@ -53,15 +54,7 @@ def search(request):
 @pytest.fixture
 def brute_force_rows(monkeypatch):
     """How many rows the search over all pairs left to brute force, call by call."""
-    left = []
-
-    def count(vectors, rows, k, log):
-        left.append(len(rows))
-        return search_brute_force(vectors, rows, k, log)
-
-    search_brute_force = all_pairs.search_brute_force
-    monkeypatch.setattr(all_pairs, "search_brute_force", count)
-    return left
+    return count_brute_force(monkeypatch, brute_force)
 
 
 def unit(array):

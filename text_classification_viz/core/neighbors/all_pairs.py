@@ -11,13 +11,14 @@ How rows are multiplied, and the threads among which blocks are shared out, stan
 """
 
 import logging
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from text_classification_viz.core.neighbors.brute_force import search_brute_force
+from text_classification_viz.core.neighbors.brute_force import Band, gather_bands
 from text_classification_viz.core.neighbors.products import (
     int8_codes,
     int8_serves,
@@ -42,11 +43,13 @@ def search_all_pairs(
     vectors: np.ndarray, k: int, *, int8: bool, log: logging.Logger
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows and similarities (n, k) of the nearest others of every row of the float32 `vectors` (n, d)."""
-    n = len(vectors)
     int8 = int8 and int8_serves(vectors, log)
-    rows, similarities = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
-    found = np.zeros(n, bool)
-    bands = slices(0, n, BAND)
+    return gather_bands(vectors, k, _search_bands(vectors, k, int8), log)
+
+
+def _search_bands(vectors: np.ndarray, k: int, int8: bool) -> Iterator[Band]:
+    """What is found of each band once it has been compared with all others, as `gather_bands` takes it."""
+    bands = slices(0, len(vectors), BAND)
     candidates: list[list[Candidates]] = [[] for _ in bands]
     with one_thread_each() as pool:
         ordered = _OrderedRows.by_threshold(vectors, int8_codes(vectors) if int8 else vectors, k, pool)
@@ -64,13 +67,7 @@ def search_all_pairs(
                 candidates[other_number].append(for_others)
             done, nearest = ordered.nearest(band, candidates[number], k)
             candidates[number] = []
-            rows[done], similarities[done] = nearest
-            found[done] = True
-            log.info(f"nearest neighbours: {band.stop:,} of {n:,} rows")
-    left = np.flatnonzero(~found)
-    if len(left):
-        rows[left], similarities[left] = search_brute_force(vectors, left, k, log)
-    return rows, similarities
+            yield band.stop, done, nearest
 
 
 @dataclass(frozen=True)

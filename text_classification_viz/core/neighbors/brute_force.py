@@ -1,6 +1,7 @@
 """Each row compared with all others in float32: exact, whatever the vectors are like."""
 
 import logging
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -9,6 +10,9 @@ from text_classification_viz.core.neighbors.ranking import leave_out_self, neare
 
 QUERY_BLOCK = 8_192  # rows searched between two lines of progress
 SURPLUS = 8  # found beyond k, so that rounding does not decide who is the k-th
+
+Nearest = tuple[np.ndarray, np.ndarray]  # rows and similarities
+Band = tuple[int, np.ndarray, Nearest]
 
 
 def search_brute_force(
@@ -30,6 +34,35 @@ def search_brute_force(
         nearest[block], similarities[block] = nearest_of(sort_keys(scores, others), k)
         log.info(f"nearest neighbours: {block.stop:,} of {len(rows):,} rows")
     return nearest, similarities
+
+
+def gather_bands(vectors: np.ndarray, k: int, bands: Iterable[Band], log: logging.Logger) -> Nearest:
+    """Put together what a search finds band by band, and search what it leaves by brute force.
+
+    Parameters
+    ----------
+    vectors
+        float32 (n, d), unit length.
+    k
+        Neighbours of each row.
+    bands
+        Of each band in turn how many rows are done with it, numbers of its rows for which enough was found, and
+        the nearest k of these.
+    log
+        Where progress goes.
+    """
+    n = len(vectors)
+    rows, similarities = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
+    found = np.zeros(n, bool)
+    for n_done, done, nearest in bands:
+        rows[done], similarities[done] = nearest
+        found[done] = True
+        log.info(f"nearest neighbours: {n_done:,} of {n:,} rows")
+    left = np.flatnonzero(~found)
+    if len(left):
+        log.info(f"nearest neighbours: {len(left):,} rows are left to brute force")
+        rows[left], similarities[left] = search_brute_force(vectors, left, k, log)
+    return rows, similarities
 
 
 def find_neighbors_of(

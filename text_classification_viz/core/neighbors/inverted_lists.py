@@ -15,13 +15,14 @@ How rows are multiplied, and the threads among which bands are shared out, stand
 
 import logging
 import math
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from text_classification_viz.core.neighbors.brute_force import search_brute_force
+from text_classification_viz.core.neighbors.brute_force import Band, gather_bands, search_brute_force
 from text_classification_viz.core.neighbors.products import (
     int8_codes,
     int8_serves,
@@ -52,25 +53,20 @@ def search_inverted_lists(
     vectors: np.ndarray, k: int, *, int8: bool, log: logging.Logger
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows and similarities (n, k) of the nearest others of every row of the float32 `vectors` (n, d)."""
-    n = len(vectors)
     int8 = int8 and int8_serves(vectors, log)
-    rows, similarities = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
-    found = np.zeros(n, bool)
+    return gather_bands(vectors, k, _search_bands(vectors, k, int8, log), log)
+
+
+def _search_bands(vectors: np.ndarray, k: int, int8: bool, log: logging.Logger) -> Iterator[Band]:
+    """What is found of each band in the cells nearest to its rows, as `gather_bands` takes it."""
     with one_thread_each() as pool:
         cells = _Cells.of(int8_codes(vectors) if int8 else vectors, pool)
         n_probes = cells.probes_needed(vectors, k, log)
         log.info(f"nearest neighbours: each row looks into {n_probes:,} of {cells.n_cells:,} cells")
-        bands = slices(0, n, BAND)
+        bands = slices(0, len(vectors), BAND)
         results = pool.map(partial(cells.nearest, vectors, k, n_probes), bands)
         for band, (done, nearest) in zip(bands, results, strict=True):
-            rows[done], similarities[done] = nearest
-            found[done] = True
-            log.info(f"nearest neighbours: {band.stop:,} of {n:,} rows")
-    left = np.flatnonzero(~found)
-    if len(left):
-        log.info(f"nearest neighbours: {len(left):,} rows are left to brute force")
-        rows[left], similarities[left] = search_brute_force(vectors, left, k, log)
-    return rows, similarities
+            yield band.stop, done, nearest
 
 
 @dataclass(frozen=True)
