@@ -17,7 +17,7 @@ from text_classification_viz.core.reviews import Conflict, SetAside, apply_revie
 from text_classification_viz.core.tables import DECISIONS
 from text_classification_viz.storage.data_root import DataRoot
 from text_classification_viz.storage.failures import clear_failures
-from text_classification_viz.storage.results_io_manager import read_result
+from text_classification_viz.storage.results_io_manager import DamagedResult, NotPublished, read_result
 from text_classification_viz.storage.review_files import ignored_files, read_reviews, review_files
 
 ROWS_SHOWN = 50
@@ -163,7 +163,7 @@ def _check_none_were_there(data_root: DataRoot) -> None:
     """Raise InputError where decisions are in force and their folder is gone, as when its disk is not mounted."""
     try:
         last, _ = read_result(data_root.tables, "reviewed_labels")
-    except InputError:  # none yet, or one that this run is to replace
+    except (NotPublished, DamagedResult):  # none yet, or one that this run is to replace
         return
     if len(last):
         raise InputError(
