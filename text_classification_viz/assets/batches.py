@@ -87,9 +87,8 @@ def batch(
             context.log.warning(warning)
         metadata = {
             UPSTREAM_SHA256: dg.MetadataValue.json({f"incoming/{name}": sha256_of(done)}),
-            "warnings": dg.MetadataValue.md(
-                "\n".join(f"- {warning}" for warning in warnings[:WARNINGS_SHOWN]) or "none"
-            ),
+            # As text: a warning may repeat what a file of other people's says.
+            "warnings": dg.MetadataValue.text("\n".join(warnings[:WARNINGS_SHOWN]) or "none"),
             "files": dg.MetadataValue.int(len(parts)),
         }
         placed = placed_rows(parts, landmarks.coordinates.shape[1])
