@@ -27,6 +27,7 @@ from benchmarks.report import print_environment, print_table
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors, find_neighbors_of
 from text_classification_viz.core.new_rows import LabelModel, Landmarks, place
 from text_classification_viz.core.new_rows.labels import wrong_probabilities
+from text_classification_viz.core.outliers.noise_model import likeliest_wrong
 from text_classification_viz.core.umap import umap_layout
 from text_classification_viz.core.umap_optimizer import curve_parameters
 from text_classification_viz.core.workers import map_with_workers
@@ -243,11 +244,9 @@ def label_methods(
 
     verdicts, rows = model.judge(vectors, nearest, labels), np.arange(len(labels))
     wrong = wrong_probabilities(verdicts.wrong_log_odds, model.usual_wrong_share)
-    among_first = np.zeros(len(labels), dtype=bool)
-    among_first[np.argsort(-wrong, kind="stable")[: int(np.ceil(wrong.sum()))]] = True
     votes = (model.landmarks.labels[nearest.rows[:, :50]] == labels[:, None]).mean(axis=1)
     return {
-        "ours": (wrong, among_first & verdicts.suggestion_wins),
+        "ours": (wrong, likeliest_wrong(wrong, wrong.sum()) & verdicts.suggestion_wins),
         "cleanlab, self_confidence": (1 - logistic[rows, labels], find_label_issues(labels, logistic)),
         "vote of 50 neighbours": (1 - votes, votes < 0.5),
     }

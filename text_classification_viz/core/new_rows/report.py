@@ -14,6 +14,7 @@ from text_classification_viz.core.list_columns import likeliest_first, lists_lik
 from text_classification_viz.core.new_rows.labels import NO_LABEL, LabelModel, Verdicts, wrong_probabilities
 from text_classification_viz.core.new_rows.landmarks import Landmarks
 from text_classification_viz.core.new_rows.placement import Placement
+from text_classification_viz.core.outliers.noise_model import likeliest_wrong
 from text_classification_viz.core.outliers.reasons import label_among_neighbors
 from text_classification_viz.core.outliers.votes import NEAR, tally_nearest
 
@@ -133,9 +134,7 @@ def rank_rows(described: pa.Table, usual_wrong_share: float) -> pa.Table:
         Schema `tables.NEW_ROWS_REPORT`.
     """
     score = wrong_probabilities(described["wrong_log_odds"].to_numpy(), usual_wrong_share)
-    wrong = np.nan_to_num(score)
-    among_first = np.zeros(len(wrong), dtype=bool)
-    among_first[np.argsort(-wrong, kind="stable")[: math.ceil(wrong.sum())]] = True
+    among_first = likeliest_wrong(np.nan_to_num(score), np.nansum(score))
     mislabelled = pa.array(among_first & described["suggestion_wins"].to_numpy())
     order = np.lexsort([-described["distance_percentile"].to_numpy(), -np.nan_to_num(score, nan=-1.0)])
     columns = {

@@ -5,6 +5,7 @@ given classes, fitted together by EM.
 """
 
 import logging
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +75,13 @@ class NoiseModel:
 def as_probabilities(wrong_log_odds: np.ndarray) -> np.ndarray:
     """What log-odds weigh as probabilities of a wrong label."""
     return sigmoid(SHARPNESS * wrong_log_odds)
+
+
+def likeliest_wrong(suspicion: np.ndarray, n_wrong_expected: float) -> np.ndarray:
+    """Whether a label is among as many as are expected to be wrong, those of most `suspicion` (n,), bool (n,)."""
+    first = np.zeros(len(suspicion), dtype=bool)
+    first[np.argsort(-suspicion, kind="stable")[: math.ceil(n_wrong_expected)]] = True
+    return first
 
 
 def fit_noise_model(

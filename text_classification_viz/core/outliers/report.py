@@ -5,7 +5,6 @@ Belongs here: the order of the work, the precedence of the kinds and what each n
 """
 
 import logging
-import math
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,7 @@ from text_classification_viz.core.outliers.blocks import Blocks
 from text_classification_viz.core.outliers.conformal import candidate_sets, candidate_threshold
 from text_classification_viz.core.outliers.duplicates import Duplicates, find_duplicates
 from text_classification_viz.core.outliers.findings import Findings
-from text_classification_viz.core.outliers.noise_model import NoiseModel, fit_noise_model
+from text_classification_viz.core.outliers.noise_model import NoiseModel, fit_noise_model, likeliest_wrong
 from text_classification_viz.core.outliers.report_table import report_table
 from text_classification_viz.core.outliers.uninformative import is_uninformative
 from text_classification_viz.core.reviews import apply_reviews
@@ -228,10 +227,9 @@ def _look_at_texts(
 def _assign_kinds(findings: Findings) -> np.ndarray:
     """Kind of each row, (n,): the first of `KIND_PRECEDENCE` that applies; `none` where somebody has decided."""
     rows, labels, noise = np.arange(len(findings.labels)), findings.labels, findings.noise
-    likeliest_wrong = np.argsort(-noise.wrong_log_odds, kind="stable")[: math.ceil(findings.n_wrong_expected)]
     suggestion_wins = noise.true_probabilities[rows, noise.suggested] > noise.true_probabilities[rows, labels]
     applies = {
-        "mislabelled": np.isin(rows, likeliest_wrong) & suggestion_wins,
+        "mislabelled": likeliest_wrong(noise.wrong_log_odds, findings.n_wrong_expected) & suggestion_wins,
         "contested": ~findings.candidates[rows, labels],
         "uninformative": findings.uninformative,
         "atypical": findings.atypical,
