@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from text_classification_viz.assets import reviews as asset
 from text_classification_viz.assets.common import markdown_table
 from text_classification_viz.assets.reviews import corrected_train_df, label_studio_tasks, reviewed_labels
+from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.tables import OUTLIER_REPORT, REVIEWED_LABELS, TRAIN
 from text_classification_viz.storage.data_root import DataRoot
 from text_classification_viz.storage.results_io_manager import ResultsIOManager
@@ -208,6 +210,16 @@ def test_a_label_studio_export_comes_back(loop):
     loop.run(report)
     assert loop.table("corrected_train_df")["class_label"].to_pylist() == ["SPORT"] * 3
     assert loop.table("reviewed_labels")["reviewer"].to_pylist() == ["annotator 1"] * 2
+
+
+def test_store_that_fails_amid_the_check_is_not_taken_for_there_being_no_decisions(loop, monkeypatch):
+    def fail(*_):
+        raise InputError("s3://bucket/reviewed_labels: expected to read it, found no answer; see to the store")
+
+    monkeypatch.setattr(asset, "read_result", fail)
+    result = loop.run(raise_on_error=False)
+    (failure,) = [event for event in result.get_step_failure_events() if event.step_key == "reviewed_labels"]
+    assert "expected to read it, found no answer" in str(failure.step_failure_data.user_failure_data.description)
 
 
 def test_folder_of_reviews_that_is_gone_takes_back_nothing(loop):
