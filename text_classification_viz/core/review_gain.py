@@ -5,6 +5,9 @@ Belongs here: the cross-validated estimate. How suspects are found stands in `ou
 
 import logging
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +19,7 @@ from text_classification_viz.core.outliers.noise_model import fit_noise_model
 from text_classification_viz.core.outliers.regression import Standardizer, fit_softmax, linear
 from text_classification_viz.core.outliers.ridge import one_hot
 from text_classification_viz.core.tables import REVIEW_GAIN
+from text_classification_viz.core.threads import one_thread_each
 
 SET_ASIDE, RELABEL, AT_RANDOM = "suspects set aside", "suspects relabelled", "as many set aside at random"
 TREATMENTS = [
@@ -67,42 +71,26 @@ def estimate_review_gain(
     InputError
         Fewer than ten rows, or than two classes.
     """
-    from threadpoolctl import threadpool_limits
-
     n_rows, n_classes = len(labels), int(labels.max(initial=-1)) + 1
     if n_rows < 2 * FOLDS or n_classes < 2:
         raise InputError(
             f"review_gain: expected at least {2 * FOLDS} rows in two classes to train and to judge on, found "
             f"{n_rows} rows in {n_classes}; give a larger training set, or leave this asset out"
         )
-    rng = np.random.default_rng(seed)
-    folds = rng.permutation(n_rows) % FOLDS
-    neighbors = find_neighbors(vectors, log=log)
-    features = Standardizer.fit(vectors)(vectors).astype(np.float32)
-    scores = []
-    with threadpool_limits(limits=1):  # the threads of small products contend, and cost more than they save
-        for fold in range(FOLDS):
-            train, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-            suspects, suggested = _rank_suspects(vectors, labels, known, neighbors, train, n_classes)
-            as_is = fit_softmax(features[train], one_hot(labels[train], n_classes))
-            fold_scores = [_macro_f1(features[held_out], labels[held_out], as_is)]
-            for treatment, share in TREATMENTS[1:]:
-                n_treated = math.ceil(share * len(train))
-                treated = rng.permutation(train)[:n_treated] if treatment == AT_RANDOM else suspects[:n_treated]
-                rows = train if treatment == RELABEL else np.setdiff1d(train, treated)
-                given = labels.copy()
-                if treatment == RELABEL:
-                    given[treated] = suggested[treated]
-                weights = fit_softmax(
-                    features[rows],
-                    one_hot(given[rows], n_classes),
-                    iterations=REFIT_ITERATIONS,
-                    start=as_is,
-                )
-                fold_scores.append(_macro_f1(features[held_out], labels[held_out], weights))
-            scores.append(fold_scores)
-            log.info(f"review gain: fold {fold + 1} of {FOLDS}")
-    by_treatment = np.array(scores).T
+    fold_of = np.random.default_rng(seed).permutation(n_rows) % FOLDS
+    rows = _Rows(
+        vectors,
+        Standardizer.fit(vectors)(vectors).astype(np.float32),
+        labels,
+        known,
+        find_neighbors(vectors, log=log),
+        n_classes,
+    )
+    with one_thread_each() as pool:
+        folds = list(pool.map(lambda fold: _Fold.of(rows, fold_of == fold, [seed, fold]), range(FOLDS)))
+        log.info(f"review gain: suspects of {FOLDS} folds found, {len(TREATMENTS)} treatments of each follow")
+        scores = list(pool.map(lambda trial: trial[1].score(rows, *trial[0]), product(TREATMENTS, folds)))
+    by_treatment = np.reshape(scores, (len(TREATMENTS), FOLDS))
     gains = by_treatment - by_treatment[0]
     return pa.table(
         {
@@ -116,26 +104,77 @@ def estimate_review_gain(
     )
 
 
-def _rank_suspects(
-    vectors: np.ndarray,
-    labels: np.ndarray,
-    known: np.ndarray,
-    neighbors: Neighbors,
-    train: np.ndarray,
-    n_classes: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The open rows of `train`, the likeliest wrong first, and the suggestion for each row, (n,)."""
-    lists = keep_rows(neighbors, train, vectors[train])
-    blocks = Blocks.fit(vectors[train], labels[train], n_classes, lists.rows, lists.similarities)
-    noise = fit_noise_model(blocks.features, labels[train], n_classes, known=known[train])
-    order = np.argsort(-noise.wrong_log_odds, kind="stable")
-    suggested = labels.copy()
-    suggested[train] = noise.suggested
-    return train[order[: (~known[train]).sum()]], suggested
+@dataclass(frozen=True)
+class _Rows:
+    """What all folds share."""
+
+    vectors: np.ndarray
+    features: np.ndarray
+    labels: np.ndarray
+    known: np.ndarray
+    neighbors: Neighbors
+    n_classes: int
 
 
-def _macro_f1(features: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
-    from sklearn.metrics import f1_score
+@dataclass(frozen=True)
+class _Fold:
+    """The rows that train and those that judge.
 
-    predicted = linear(features, weights).argmax(axis=1)
-    return float(f1_score(labels, predicted, average="macro", zero_division=0))
+    Attributes
+    ----------
+    train, held_out
+        Numbers of rows.
+    suspects
+        The open rows of `train`, the likeliest wrong first.
+    at_random
+        All rows of `train` in any order.
+    suggested
+        The label suggested for each row of `train`, the given one of the others, (n,).
+    as_is
+        Weights of the regression on the labels as they are.
+    """
+
+    train: np.ndarray
+    held_out: np.ndarray
+    suspects: np.ndarray
+    at_random: np.ndarray
+    suggested: np.ndarray
+    as_is: np.ndarray
+
+    @classmethod
+    def of(cls, rows: _Rows, is_held_out: np.ndarray, seed: Sequence[int]) -> "_Fold":
+        """Find the suspects among the rows that train, by these alone."""
+        train = np.flatnonzero(~is_held_out)
+        labels, known = rows.labels[train], rows.known[train]
+        lists = keep_rows(rows.neighbors, train, rows.vectors[train])
+        blocks = Blocks.fit(rows.vectors[train], labels, rows.n_classes, lists.rows, lists.similarities)
+        noise = fit_noise_model(blocks.features, labels, rows.n_classes, known=known)
+        order = np.argsort(-noise.wrong_log_odds, kind="stable")
+        suggested = rows.labels.copy()
+        suggested[train] = noise.suggested
+        return cls(
+            train,
+            np.flatnonzero(is_held_out),
+            train[order[: (~known).sum()]],
+            np.random.default_rng(seed).permutation(train),
+            suggested,
+            fit_softmax(rows.features[train], one_hot(labels, rows.n_classes)),
+        )
+
+    def score(self, rows: _Rows, treatment: str, share: float) -> float:
+        """Macro F1 on the rows held out after a treatment of a share of those that train."""
+        from sklearn.metrics import f1_score
+
+        order = self.at_random if treatment == AT_RANDOM else self.suspects
+        treated = order[: math.ceil(share * len(self.train))]
+        kept, given = self.train, rows.labels.copy()
+        if treatment == RELABEL:
+            given[treated] = self.suggested[treated]
+        else:
+            kept = np.setdiff1d(kept, treated)
+        weights = self.as_is
+        if len(treated):
+            targets = one_hot(given[kept], rows.n_classes)
+            weights = fit_softmax(rows.features[kept], targets, iterations=REFIT_ITERATIONS, start=weights)
+        predicted = linear(rows.features[self.held_out], weights).argmax(axis=1)
+        return float(f1_score(rows.labels[self.held_out], predicted, average="macro", zero_division=0))

@@ -7,7 +7,7 @@
 4. The best k of each row are kept. Rows that fewer than k others reached, or too many, as in a crowd of
    duplicates, are left to brute force.
 
-How rows are multiplied, and the threads among which blocks are shared out, stands in `products`.
+How rows are multiplied stands in `products`.
 """
 
 import logging
@@ -23,10 +23,10 @@ from text_classification_viz.core.neighbors.products import (
     int8_codes,
     int8_serves,
     multiply,
-    one_thread_each,
     slices,
 )
 from text_classification_viz.core.neighbors.ranking import nearest_candidates, score_pairs
+from text_classification_viz.core.threads import one_thread_each
 
 SAMPLE = 2_048  # rows that thresholds are taken from, or
 SAMPLED_SHARE = 1 / 32  # of the rows, if that is more

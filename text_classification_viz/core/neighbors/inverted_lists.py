@@ -10,7 +10,7 @@
    What they find raises the threshold; the pairs that stay above it are scored in float32.
 5. Rows for which fewer than k were found, or too many, as in a crowd of duplicates, are left to brute force.
 
-How rows are multiplied, and the threads among which bands are shared out, stands in `products`.
+How rows are multiplied stands in `products`.
 """
 
 import logging
@@ -27,10 +27,10 @@ from text_classification_viz.core.neighbors.products import (
     int8_codes,
     int8_serves,
     multiply,
-    one_thread_each,
     slices,
 )
 from text_classification_viz.core.neighbors.ranking import nearest_candidates, score_pairs
+from text_classification_viz.core.threads import one_thread_each
 
 CELLS_PER_ROOT = 2  # cells for the square root of n: more cost as much to find as they save
 ROWS_PER_CELL = 50  # of the sample that k-means sees

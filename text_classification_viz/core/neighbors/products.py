@@ -1,32 +1,15 @@
 """Coarse products of many rows with many others, which find who may be a neighbour; float32 scores decide later.
 
-Belongs here: products of int8, which take a quarter of the time and lose next to nothing, or of float32; and
-threads that compute each alone, so that results do not depend on how many there are.
+Belongs here: products of int8, which take a quarter of the time and lose next to nothing, or of float32.
 """
 
 import logging
-from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import partial
 
 import numpy as np
 
 CODED_ROWS = 4_096  # coded at a time
 CHECKED_ROWS = 512  # of which products are checked
 INT8_LARGEST = 127
-
-
-@contextmanager
-def one_thread_each() -> Iterator[Executor]:
-    """As many threads as OpenMP would use, in each of which libraries compute with that one alone."""
-    import faiss
-    from threadpoolctl import threadpool_limits
-
-    n_threads = faiss.omp_get_max_threads()
-    one_each = partial(threadpool_limits, 1)  # OpenMP's limit is each thread's own, that of BLAS the process's
-    with threadpool_limits(1), ThreadPoolExecutor(n_threads, initializer=one_each) as pool:
-        yield pool
 
 
 def slices(start: int, stop: int, size: int) -> list[slice]:
