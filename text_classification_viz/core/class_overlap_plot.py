@@ -12,7 +12,8 @@ from text_classification_viz.core.plots.canvas import missing_letters_as_boxes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SIZE_INCHES, FULL_DPI, THUMBNAIL_DPI = (15.0, 7.6), 110, 50
+SIZE_INCHES, DPI = (15.0, 7.6), 110
+THUMBNAIL_PIXELS = 750, 380
 NUMBERS_FROM = 0.005  # smaller shares are left without a number
 TENTHS_BELOW = 0.02  # smaller shares are told to a tenth of a percent
 NUMBERED_AT_MOST = 30  # classes: the cells of more hold no number
@@ -21,13 +22,10 @@ DARK_FROM = 0.6  # of the largest share: numbers are white from there
 
 def draw_class_overlap(overlap: ClassOverlap) -> MapPictures:
     """Draw the neighbours' labels and the noise model's transition side by side, as PNG."""
-    return MapPictures(_render(overlap, FULL_DPI), with_palette(_render(overlap, THUMBNAIL_DPI)))
-
-
-def _render(overlap: ClassOverlap, dpi: int) -> bytes:
     from matplotlib.figure import Figure
+    from PIL import Image
 
-    figure = Figure(figsize=SIZE_INCHES, dpi=dpi, layout="constrained", facecolor="white")
+    figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained", facecolor="white")
     near, noise = figure.subplots(1, 2)
     _heat_map(near, overlap.neighbor_shares, overlap.classes)
     near.set_title("Labels of the nearest neighbours, %")
@@ -35,10 +33,12 @@ def _render(overlap: ClassOverlap, dpi: int) -> bytes:
     _heat_map(noise, overlap.transition, overlap.classes)
     noise.set_title("Labels given, by the noise model, %")
     noise.set(ylabel="class that is meant", xlabel="label that is given")
-    png = io.BytesIO()
+    full, small = io.BytesIO(), io.BytesIO()
     with missing_letters_as_boxes():
-        figure.savefig(png, format="png", metadata={"Software": None})
-    return png.getvalue()
+        figure.savefig(full, format="png", metadata={"Software": None})
+    # Drawn once: to lay out a figure and draw it takes longer than all else of this asset.
+    Image.open(full).resize(THUMBNAIL_PIXELS, Image.Resampling.LANCZOS).save(small, "PNG")
+    return MapPictures(full.getvalue(), with_palette(small.getvalue()))
 
 
 def _heat_map(axes: "Axes", shares: np.ndarray, classes: np.ndarray) -> None:
