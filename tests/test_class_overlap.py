@@ -222,14 +222,14 @@ def overlap_of(classes, seed=0):
 
 
 def words_drawn(overlap, monkeypatch):
-    """The texts on the full picture with colour and place, and whether any of them is a formula."""
+    """The texts on the picture with colour and place, and whether any of them is a formula."""
     from matplotlib.text import Text
 
     drawn, formulas = set(), []
     original = Text.draw
 
     def draw(self, renderer):
-        if self.get_text() and self.get_visible() and self.figure.dpi == class_overlap_plot.FULL_DPI:
+        if self.get_text() and self.get_visible():
             shown, formula = self._preprocess_math(self.get_text())
             drawn.add((shown, self.get_color(), self.get_position()))
             formulas.append(formula)

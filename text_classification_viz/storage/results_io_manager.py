@@ -4,12 +4,11 @@ Belongs here: file forms and lineage. Columns are the business of `core.tables`.
 """
 
 import json
-from typing import Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 from urllib.parse import quote
 
 import dagster as dg
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,6 +16,9 @@ from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.tables import DESCRIPTIONS
 from text_classification_viz.storage.failures import clear_failures
 from text_classification_viz.storage.publishing import AnyPath, open_published, published_file
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 UPSTREAM_SHA256 = "upstream_sha256"
 LINEAGE = ("code_version", "config", UPSTREAM_SHA256)
@@ -74,7 +76,7 @@ class ResultsIOManager(dg.IOManager):
             metadata["dagster/column_schema"] = _column_schema(obj.schema)
         context.add_output_metadata(metadata)
 
-    def load_input(self, context: dg.InputContext) -> pd.DataFrame | pa.Table | np.ndarray:
+    def load_input(self, context: dg.InputContext) -> "pd.DataFrame | pa.Table | np.ndarray":
         """Read a result: an array memory-mapped, a table as the Arrow table or DataFrame that is asked for."""
         name = _name_of(context)
         with clear_failures():
