@@ -13,6 +13,7 @@ from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.fuzzy_graph import TARGET_WEIGHT_LIMIT, fuzzy_graph
 from text_classification_viz.core.layout import LogStream, check_layout_input
 from text_classification_viz.core.neighbors import Neighbors
+from text_classification_viz.core.umap_neighbors import choose_neighbors
 from text_classification_viz.core.umap_optimizer import optimize
 
 Optimizer = Literal["sequential", "umap-learn"]
@@ -110,7 +111,7 @@ def umap_layout(
         return _umap_learn(
             vectors, neighbors, labels, n_components, n_neighbors, min_dist, n_epochs, target_weight, seed, log
         )
-    graph = fuzzy_graph(neighbors, n_neighbors, labels, target_weight)
+    graph = fuzzy_graph(choose_neighbors(neighbors, n_neighbors), n_neighbors, labels, target_weight)
     if start is None:
         log.info(f"UMAP: {n:,} rows, {len(graph.weights):,} edges")
         start = pca_start(vectors, n_components, seed)
