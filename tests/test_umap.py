@@ -160,12 +160,22 @@ def test_min_dist_keeps_points_apart(apart):
     assert loose > 2 * packed
 
 
-def test_more_neighbors_than_asked_for_do_not_matter(apart):
+def test_more_neighbors_than_are_considered_do_not_matter(apart):
     vectors, _, labels = apart
-    few, many = find_neighbors(vectors, N_NEIGHBORS - 1), find_neighbors(vectors, 100)
+    few, many = find_neighbors(vectors, 15), find_neighbors(vectors, 100)
     np.testing.assert_array_equal(
         umap_layout(vectors, few, labels, n_epochs=20), umap_layout(vectors, many, labels, n_epochs=20)
     )
+
+
+@both_optimizers
+def test_the_reference_alone_takes_the_nearest_as_they_are(apart, optimizer):
+    vectors, _, labels = apart
+    few, many = find_neighbors(vectors, N_NEIGHBORS - 1), find_neighbors(vectors, 100)
+    first, second = (
+        umap_layout(vectors, neighbors, labels, n_epochs=20, optimizer=optimizer) for neighbors in (few, many)
+    )
+    assert np.array_equal(first, second) == (optimizer == "umap-learn")
 
 
 def test_pieces_of_a_disconnected_graph_come_out_apart():

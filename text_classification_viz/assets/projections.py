@@ -43,7 +43,8 @@ class UmapConfig(dg.Config):
         default=10,
         ge=2,
         description="Neighbours that shape a row's surroundings, itself counted as in umap-learn. Few show "
-        "fine structure, many the broad one.",
+        "fine structure, many the broad one. They are chosen among half as many again, those first that share "
+        "neighbours with the row; by the optimizer umap-learn, the nearest.",
     )
     min_dist: float = Field(
         default=0.1, ge=0, le=1, description="Least distance between points: 0 packs clusters tightly."
@@ -112,7 +113,7 @@ class TsneConfig(dg.Config):
 @dg.asset(
     description="UMAP map of the training rows: id, class label, coordinates.",
     kinds={"umap", "parquet"},
-    code_version="2",
+    code_version="3",
     check_specs=[UMAP_QUALITY_CHECK],
     dagster_type=pa.Table,  # beside a check, Dagster reads no type from the annotation
     **COMMON,
@@ -150,7 +151,7 @@ def umap_projection(
 @dg.asset(
     description="t-SNE map, by default of the sample and supervised by label: id, class label, coordinates.",
     kinds={"tsne", "parquet"},
-    code_version="2",
+    code_version="3",
     check_specs=[TSNE_QUALITY_CHECK],
     dagster_type=pa.Table,
     **COMMON,

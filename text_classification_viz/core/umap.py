@@ -55,13 +55,14 @@ def umap_layout(
         float32 (n, d), unit length.
     neighbors
         Their nearest neighbours, the rows themselves excluded; at least `n_neighbors` - 1 of each, or all
-        other rows.
+        other rows. With 1.5 `n_neighbors` of each, `umap_neighbors` has the choice that it wants.
     labels
         (n,) labels; used only where `target_weight` is above 0.
     n_components
         2 or 3.
     n_neighbors
-        As in umap-learn, the row itself counts as the first of its neighbours.
+        As in umap-learn, the row itself counts as the first. umap-learn has the nearest others, the sequential
+        optimiser those that `umap_neighbors` chooses.
     min_dist
         Least distance between points of the map, in [0, 1].
     n_epochs
