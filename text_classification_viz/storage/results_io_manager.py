@@ -3,6 +3,7 @@
 Belongs here: file forms and lineage. Columns are the business of `core.tables`.
 """
 
+import ctypes
 import json
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 from urllib.parse import quote
@@ -71,7 +72,7 @@ class ResultsIOManager(dg.IOManager):
             "dagster/row_count": n_rows,
             UPSTREAM_SHA256: dg.MetadataValue.json(hashes),
         }
-        pa.default_memory_pool().release_unused()  # Arrow would keep what a step has freed from those after it
+        _return_freed_memory()
         if not isinstance(obj, np.ndarray):
             metadata["dagster/column_schema"] = _column_schema(obj.schema)
         context.add_output_metadata(metadata)
@@ -103,6 +104,14 @@ class ResultsIOManager(dg.IOManager):
                     f"{sha256[:12]} and {first_sha256[:12]}; materialize the older of the two again, or wait for "
                     "the run that is about to"
                 )
+
+
+def _return_freed_memory() -> None:
+    """Give the system what a step has freed, which Arrow and the C library would keep from the steps after it."""
+    pa.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, others return memory by themselves
+    if trim:
+        trim(0)
 
 
 def publish_result(folder: AnyPath, name: str, value: Value, lineage: Lineage) -> tuple[AnyPath, int]:
