@@ -109,7 +109,7 @@ def all_scores(vectors: np.ndarray, labels: np.ndarray, neighbors: Neighbors) ->
 
 def local_outlier_factor(neighbors: Neighbors, n_nearest: int = 20) -> np.ndarray:
     """How much denser it is around a row's neighbours than around itself, (n,) (Breunig et al., 2000)."""
-    rows, distances = neighbors.rows[:, :n_nearest], neighbors.euclidean_distances[:, :n_nearest]
+    rows, distances = neighbors.rows[:, :n_nearest], np.sqrt(2 * neighbors.cosine_distances[:, :n_nearest])
     reachability = np.maximum(distances, distances[rows, -1])
     density = 1 / np.maximum(reachability.mean(axis=1), np.finfo(np.float32).eps)
     return density[rows].mean(axis=1) / density

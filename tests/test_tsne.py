@@ -152,7 +152,7 @@ def test_refining_keeps_a_map_as_good_and_where_it_was(overlapping, supervision)
 def test_without_supervision_as_good_as_three_times_the_iterations_from_pca(overlapping):
     """Against openTSNE as people run it: PCA, a third of 300 iterations with early exaggeration."""
     vectors, neighbors, labels = overlapping
-    nearest = PrecomputedNeighbors(neighbors.rows[:, :15].copy(), neighbors.euclidean_distances[:, :15].copy())
+    nearest = PrecomputedNeighbors(neighbors.rows[:, :15].copy(), neighbors.cosine_distances[:, :15].copy())
     affinities = PerplexityBasedNN(knn_index=nearest, perplexity=5)
     plain = TSNE(early_exaggeration_iter=100, n_iter=200, random_state=0).fit(vectors, affinities=affinities)
     theirs, ours = (
@@ -163,6 +163,20 @@ def test_without_supervision_as_good_as_three_times_the_iterations_from_pca(over
     assert ours.trustworthiness > theirs.trustworthiness
     assert ours.neighbors_kept > theirs.neighbors_kept
     assert ours.label_purity > theirs.label_purity - 0.02
+
+
+def test_affinities_are_those_of_opentsne_by_cosine(overlapping, monkeypatch):
+    vectors, neighbors, labels = overlapping
+    given = []
+
+    def fit(self, vectors, affinities):
+        given.append(affinities.P)
+        return np.zeros((len(vectors), 2))
+
+    monkeypatch.setattr(TSNE, "fit", fit)
+    tsne_layout(vectors, neighbors, labels, perplexity=5, supervision=0)
+    plain = PerplexityBasedNN(vectors, perplexity=5, metric="cosine", method="exact").P
+    assert abs(given[0] - plain).max() < 1e-3 * plain.max()
 
 
 def test_names_of_labels_do_not_matter(apart):

@@ -108,8 +108,9 @@ def tsne_layout(
 
     # A row of the gradient is one thread's, so the bytes do not depend on their number.
     n_jobs = -1 if n >= FEWEST_ROWS_FOR_THREADS else 1
-    # Copied, for scipy sorts the rows of the matrix that is made of them in place.
-    nearest = PrecomputedNeighbors(neighbors.rows[:, :k].copy(), neighbors.euclidean_distances[:, :k])
+    # Copied, for scipy sorts the rows of the matrix that is made of them in place. Cosine distances, squared by
+    # the affinities, as in openTSNE and scikit-learn with metric="cosine".
+    nearest = PrecomputedNeighbors(neighbors.rows[:, :k].copy(), neighbors.cosine_distances[:, :k])
     affinities = PerplexityBasedNN(knn_index=nearest, perplexity=perplexity, n_jobs=n_jobs).P
     if supervision > 0:
         affinities = supervise(affinities, labels, supervision)

@@ -28,11 +28,6 @@ class Neighbors:
         """float32 (n, k): 1 - similarity."""
         return np.maximum(0, 1 - self.similarities)
 
-    @property
-    def euclidean_distances(self) -> np.ndarray:
-        """float32 (n, k): distance between the unit-length vectors, sqrt(2 - 2 similarity)."""
-        return np.sqrt(2 * self.cosine_distances)
-
     def to_table(self) -> pa.Table:
         """The published form, schema `tables.nearest_neighbors_schema`."""
         n, k = self.rows.shape
