@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from outlier_samples import gaussian_classes, unit
 
+from text_classification_viz.core import chunks as chunks_module
 from text_classification_viz.core.neighbors import find_neighbors
-from text_classification_viz.core.outliers import chunks as chunks_module
 from text_classification_viz.core.outliers.blocks import Blocks
 from text_classification_viz.core.outliers.regression import L2, Standardizer, fit_softmax, linear, log_softmax
 from text_classification_viz.core.outliers.ridge import PENALTY, Ridge

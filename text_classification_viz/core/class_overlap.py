@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from text_classification_viz.core.outliers.chunks import chunks
+from text_classification_viz.core.chunks import chunks
 from text_classification_viz.core.tables import CLASS_OVERLAP
 
 HARDLY_TOLD_APART = 0.5  # a row's neighbours carry the other class's label half as often as its own class's

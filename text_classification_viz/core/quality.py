@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from text_classification_viz.core.chunks import chunks
 from text_classification_viz.core.neighbors import Neighbors
 from text_classification_viz.core.neighbors.ranking import leave_out_self
 
@@ -72,8 +73,7 @@ def measure_quality(
 
     row_block = min(ROW_BLOCK, max(1, MAX_SIMILARITIES // n))
     excess = 0  # by how many ranks false neighbours miss being among the k nearest
-    for start in range(0, len(rows), row_block):
-        block = slice(start, start + row_block)
+    for block in chunks(len(rows), row_block):
         similarities = vectors[rows[block]] @ vectors.T
         similarities[np.arange(len(similarities)), rows[block]] = -np.inf
         of_found = np.take_along_axis(similarities, near_on_map[block], axis=1)

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from text_classification_viz.core import tables
+from text_classification_viz.core.chunks import chunks
 from text_classification_viz.core.neighbors import Neighbors
 
 PLACING_NEIGHBORS = 5
@@ -261,8 +262,7 @@ def _nearest_known(
         nearest[enough] = np.take_along_axis(neighbors.rows[new[enough]], known_first, axis=1)
         similarities[enough] = np.take_along_axis(neighbors.similarities[new[enough]], known_first, axis=1)
     short = np.flatnonzero(~enough)
-    for start in range(0, len(short), ROW_BLOCK):
-        block = short[start : start + ROW_BLOCK]
+    for block in (short[some] for some in chunks(len(short), ROW_BLOCK)):
         to_known = vectors[new[block]] @ vectors[known].T
         best = np.argsort(-to_known, axis=1, kind="stable")[:, : shape[1]]
         nearest[block] = known[best]

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from text_classification_viz.core.chunks import chunks
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.fuzzy_graph import TARGET_WEIGHT_LIMIT, fuzzy_graph
 from text_classification_viz.core.layout import LogStream, check_layout_input
@@ -148,8 +149,8 @@ def pca_start(vectors: np.ndarray, n_components: int, seed: int) -> np.ndarray:
         components = eigh(some.T @ some, subset_by_index=[d - n_components, d - 1])[1][:, ::-1]
         strongest = components[np.abs(components).argmax(axis=0), np.arange(n_components)]
         components *= np.sign(strongest)
-        blocks = range(0, n, PCA_ROWS)
-        projected = np.concatenate([vectors[at : at + PCA_ROWS].astype(np.float64) @ components for at in blocks])
+        blocks = [vectors[rows].astype(np.float64) @ components for rows in chunks(n, PCA_ROWS)]
+        projected = np.concatenate(blocks)
     projected -= projected.mean(axis=0)
     projected = (projected * (MAP_WIDTH / np.abs(projected).max())).round(START_DECIMALS)
     projected += rng.normal(scale=START_NOISE, size=projected.shape)

@@ -9,6 +9,7 @@ some of these by chance, and a map of its lists is the better for it; here they 
 
 import numpy as np
 
+from text_classification_viz.core.chunks import chunks
 from text_classification_viz.core.neighbors import Neighbors
 
 CONSIDERED, NO_HUBS = 1.5, 1.2  # times n_neighbors: the rows considered, and those of them that are no hubs
@@ -59,8 +60,7 @@ def _count_shared(lists: np.ndarray, others: np.ndarray) -> np.ndarray:
     n = len(lists)
     shared = np.empty(others.shape, np.int32)
     marked = np.zeros((MARKED_ROWS, n), bool)
-    for start in range(0, n, MARKED_ROWS):
-        block = slice(start, start + MARKED_ROWS)
+    for block in chunks(n, MARKED_ROWS):
         row = np.arange(len(lists[block]))[:, None]
         marked[row, lists[block]] = True
         shared[block] = marked[row[:, None], lists[others[block]]].sum(axis=2)

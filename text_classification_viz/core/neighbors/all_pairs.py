@@ -18,12 +18,12 @@ from functools import partial
 
 import numpy as np
 
+from text_classification_viz.core.chunks import chunks
 from text_classification_viz.core.neighbors.brute_force import Band, gather_bands
 from text_classification_viz.core.neighbors.products import (
     int8_codes,
     int8_serves,
     multiply,
-    slices,
 )
 from text_classification_viz.core.neighbors.ranking import nearest_candidates, score_pairs
 from text_classification_viz.core.threads import one_thread_each
@@ -49,16 +49,16 @@ def search_all_pairs(
 
 def _search_bands(vectors: np.ndarray, k: int, int8: bool) -> Iterator[Band]:
     """What is found of each band once it has been compared with all others, as `gather_bands` takes it."""
-    bands = slices(0, len(vectors), BAND)
+    bands = chunks(len(vectors), BAND)
     candidates: list[list[Candidates]] = [[] for _ in bands]
     with one_thread_each() as pool:
         ordered = _OrderedRows.by_threshold(vectors, int8_codes(vectors) if int8 else vectors, k, pool)
         for number, band in enumerate(bands):
             blocks = [
                 (block, other_number, others)
-                for block in slices(band.start, band.stop, ROW_BLOCK)
+                for block in chunks(band.stop, ROW_BLOCK, start=band.start)
                 for other_number, other_band in enumerate(bands[number:], start=number)
-                for others in slices(other_band.start, other_band.stop, COLUMN_BLOCK)
+                for others in chunks(other_band.stop, COLUMN_BLOCK, start=other_band.start)
                 if others.stop > block.start
             ]
             pairs = pool.map(lambda block: ordered.candidates(block[0], block[2]), blocks)
@@ -97,7 +97,7 @@ class _OrderedRows:
         sample = codes[np.random.default_rng(0).permutation(n)[: max(SAMPLE, int(SAMPLED_SHARE * n))]]
         expected = k * len(sample) / n
         rank = min(len(sample), 1 + int(np.ceil(expected + SIGMAS * np.sqrt(expected))))  # 1: the row itself
-        blocks = [codes[block] for block in slices(0, n, ROW_BLOCK)]
+        blocks = [codes[block] for block in chunks(n, ROW_BLOCK)]
         thresholds = np.concatenate(list(pool.map(partial(_thresholds, sample, rank), blocks)))
         numbers = np.argsort(thresholds, kind="stable")
         codes = codes[numbers]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from text_classification_viz.core.chunks import chunks
 from text_classification_viz.core.neighbors.neighbor_lists import Neighbors
 from text_classification_viz.core.neighbors.ranking import leave_out_self, nearest_of, score_pairs, sort_keys
 
@@ -26,8 +27,7 @@ def search_brute_force(
 
     n_found = min(k + 1 + SURPLUS, len(vectors))
     nearest, similarities = np.empty((len(rows), k), np.int32), np.empty((len(rows), k), np.float32)
-    for start in range(0, len(rows), QUERY_BLOCK):
-        block = slice(start, min(start + QUERY_BLOCK, len(rows)))
+    for block in chunks(len(rows), QUERY_BLOCK):
         _, found = faiss.knn(vectors[rows[block]], vectors, n_found, metric=faiss.METRIC_INNER_PRODUCT)
         others = leave_out_self(found, rows[block])
         scores = score_pairs(vectors, np.broadcast_to(rows[block, None], others.shape), others)
@@ -88,8 +88,7 @@ def find_neighbors_of(
 
     k, n_found = min(n_neighbors, len(vectors)), min(n_neighbors + SURPLUS, len(vectors))
     nearest, similarities = np.empty((len(queries), k), np.int32), np.empty((len(queries), k), np.float32)
-    for start in range(0, len(queries), QUERY_BLOCK):
-        block = slice(start, min(start + QUERY_BLOCK, len(queries)))
+    for block in chunks(len(queries), QUERY_BLOCK):
         some = np.ascontiguousarray(queries[block])
         _, found = faiss.knn(some, vectors, n_found, metric=faiss.METRIC_INNER_PRODUCT)
         itself = np.broadcast_to(np.arange(len(some))[:, None], found.shape)

@@ -22,12 +22,12 @@ from functools import partial
 
 import numpy as np
 
+from text_classification_viz.core.chunks import chunks
 from text_classification_viz.core.neighbors.brute_force import Band, gather_bands, search_brute_force
 from text_classification_viz.core.neighbors.products import (
     int8_codes,
     int8_serves,
     multiply,
-    slices,
 )
 from text_classification_viz.core.neighbors.ranking import nearest_candidates, score_pairs
 from text_classification_viz.core.threads import one_thread_each
@@ -63,7 +63,7 @@ def _search_bands(vectors: np.ndarray, k: int, int8: bool, log: logging.Logger) 
         cells = _Cells.of(int8_codes(vectors) if int8 else vectors, pool)
         n_probes = cells.probes_needed(vectors, k, log)
         log.info(f"nearest neighbours: each row looks into {n_probes:,} of {cells.n_cells:,} cells")
-        bands = slices(0, len(vectors), BAND)
+        bands = chunks(len(vectors), BAND)
         results = pool.map(partial(cells.nearest, vectors, k, n_probes), bands)
         for band, (done, nearest) in zip(bands, results, strict=True):
             yield band.stop, done, nearest
@@ -155,9 +155,10 @@ class _Cells:
                     break
             reference = np.concatenate(places)[:size]
             codes, place = self.codes[reference], max(len(reference) - k - 1, 0)  # 1: the row itself
-            own = max(band.start, self.starts[cell]), min(band.stop, self.starts[cell + 1])
+            start, stop = max(band.start, self.starts[cell]), min(band.stop, self.starts[cell + 1])
             thresholds += [
-                _threshold_of(multiply(self.codes[block], codes), place, k) for block in slices(*own, ROW_BLOCK)
+                _threshold_of(multiply(self.codes[block], codes), place, k)
+                for block in chunks(stop, ROW_BLOCK, start=start)
             ]
         return np.concatenate(thresholds)
 
@@ -166,7 +167,7 @@ class _Cells:
         places = [end - 1 for end in ends]
         cells = [
             np.argpartition(-multiply(self.codes[block], self.centroids), places, axis=1)[:, : ends[-1]]
-            for block in slices(band.start, band.stop, ROW_BLOCK)
+            for block in chunks(band.stop, ROW_BLOCK, start=band.start)
         ]
         return np.split(np.concatenate(cells).astype(np.uint16), ends[:-1], axis=1)
 
@@ -178,8 +179,8 @@ class _Cells:
         return [
             (rows[part], others)
             for cell in range(self.n_cells)
-            for part in slices(ends[cell], ends[cell + 1], ROW_BLOCK)
-            for others in slices(self.starts[cell], self.starts[cell + 1], COLUMN_BLOCK)
+            for part in chunks(ends[cell + 1], ROW_BLOCK, start=ends[cell])
+            for others in chunks(self.starts[cell + 1], COLUMN_BLOCK, start=self.starts[cell])
         ]
 
     def _candidates(self, band: slice, thresholds: np.ndarray, rows: np.ndarray, others: slice) -> Candidates:
@@ -208,7 +209,7 @@ def _k_means(codes: np.ndarray, centroids: np.ndarray, pool: Executor) -> np.nda
 
 def _nearest_centroids(codes: np.ndarray, centroids: np.ndarray, pool: Executor) -> np.ndarray:
     """The cell of each row, (n,)."""
-    blocks = [codes[block] for block in slices(0, len(codes), ROW_BLOCK)]
+    blocks = [codes[block] for block in chunks(len(codes), ROW_BLOCK)]
     return np.concatenate(list(pool.map(lambda block: multiply(block, centroids).argmax(axis=1), blocks)))
 
 

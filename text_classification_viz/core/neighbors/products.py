@@ -7,14 +7,11 @@ import logging
 
 import numpy as np
 
+from text_classification_viz.core.chunks import chunks
+
 CODED_ROWS = 4_096  # coded at a time
 CHECKED_ROWS = 512  # of which products are checked
 INT8_LARGEST = 127
-
-
-def slices(start: int, stop: int, size: int) -> list[slice]:
-    """Cut the rows from `start` to `stop` into blocks of `size`; the last may be shorter."""
-    return [slice(first, min(first + size, stop)) for first in range(start, stop, size)]
 
 
 def int8_serves(vectors: np.ndarray, log: logging.Logger) -> bool:
@@ -44,6 +41,6 @@ def int8_codes(vectors: np.ndarray) -> np.ndarray:
     """The vectors (n, d) as int8 in proportion to them."""
     codes = np.empty(vectors.shape, np.int8)
     scale = INT8_LARGEST / (max(vectors.max(), -vectors.min()) or 1)
-    for block in slices(0, len(vectors), CODED_ROWS):
+    for block in chunks(len(vectors), CODED_ROWS):
         codes[block] = np.rint(vectors[block] * scale)
     return codes

@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 
+from text_classification_viz.core.chunks import chunks
 from text_classification_viz.core.neighbors.ranking import nearest_of, sort_keys
 
 QUERY_BLOCK = 1_024  # rows multiplied with all others at a time: 2 GB of products for a million
@@ -24,11 +25,10 @@ def search_with_torch(
     rows, similarities = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
     on_device = torch.tensor(vectors, device=device)
     halves = on_device.half()
-    for start in range(0, n, QUERY_BLOCK):
-        block = slice(start, min(start + QUERY_BLOCK, n))
+    for block in chunks(n, QUERY_BLOCK):
         products = halves[block] @ halves.T
         itself = torch.arange(block.start, block.stop, device=device)
-        products[itself - start, itself] = -torch.inf
+        products[itself - block.start, itself] = -torch.inf
         others = products.topk(min(SURPLUS * k, n - 1), dim=1, sorted=False).indices
         scores = (on_device[others] * on_device[block, None]).sum(dim=2).clamp(-1, 1)
         keys = sort_keys(scores.cpu().numpy(), others.cpu().numpy())

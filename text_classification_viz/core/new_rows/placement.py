@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from text_classification_viz.core.chunks import chunks
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors_of
 from text_classification_viz.core.new_rows.landmarks import Landmarks
@@ -82,8 +83,7 @@ def place(
     neighbors = find_neighbors_of(vectors, landmarks.vectors, FAR, log)
     coordinates = np.empty((len(ids), landmarks.coordinates.shape[1]), np.float32)
     spread = PLACING_NOISE * diameter(landmarks.coordinates)
-    for start in range(0, len(ids), ROW_BLOCK):
-        block = slice(start, start + ROW_BLOCK)
+    for block in chunks(len(ids), ROW_BLOCK):
         nearest = neighbors.rows[block, :PLACING_NEIGHBORS]
         similarities = neighbors.similarities[block, :PLACING_NEIGHBORS]
         weights = np.exp((similarities - similarities[:, :1]) / TEMPERATURE)

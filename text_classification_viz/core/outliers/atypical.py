@@ -6,7 +6,7 @@ words lie inside the cloud as a whole: each is plain to the other distance.
 
 import numpy as np
 
-from text_classification_viz.core.outliers.chunks import chunks
+from text_classification_viz.core.chunks import chunks
 from text_classification_viz.core.outliers.ridge import one_hot
 
 NEIGHBORS = 10

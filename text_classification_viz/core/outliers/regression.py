@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from text_classification_viz.core.outliers.chunks import chunks
+from text_classification_viz.core.chunks import chunks
 
 # Weight of half the squared coefficients beside the summed loss. Few rows or many classes overfit without it; a
 # weight beside the mean loss that serves 17,000 rows is too light for 7,500 (average precision .003 to .02 lower).

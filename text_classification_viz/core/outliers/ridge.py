@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from text_classification_viz.core.outliers.chunks import chunks
+from text_classification_viz.core.chunks import chunks
 
 PENALTY = 10.0  # in squared vector lengths: weighs as much as ten rows in every direction
 

@@ -6,7 +6,7 @@ view stands in `ridge`.
 
 import numpy as np
 
-from text_classification_viz.core.outliers.chunks import chunks
+from text_classification_viz.core.chunks import chunks
 
 # The reach of the two votes, the temperature and the offset were chosen once on two corpora (34k news rows and
 # 20 Newsgroups) with fresh label noise; the results are flat around them.
