@@ -7,6 +7,8 @@ neighbour with the row: ties across the map, which pull apart what belongs toget
 some of these by chance, and a map of its lists is the better for it; here they are left out on purpose.
 """
 
+import math
+
 import numpy as np
 
 from text_classification_viz.core.chunks import chunks
@@ -41,18 +43,15 @@ def choose_neighbors(neighbors: Neighbors, n_neighbors: int) -> Neighbors:
         (n, `n_neighbors` - 1), nearest first.
     """
     n_held = neighbors.rows.shape[1]
-    n_considered, n_kept = (min(int(np.ceil(times * n_neighbors)), n_held) for times in (CONSIDERED, NO_HUBS))
-    considered = neighbors.rows[:, :n_considered]
-    distances = neighbors.cosine_distances
-    radius = np.maximum(distances[:, min(n_neighbors, n_held) - 1], LEAST_RADIUS)
-    scaled = distances[:, :n_considered] / np.sqrt(
-        radius[considered]
-    )  # the row's own radius leaves the order as is
+    n_considered, n_kept = (min(math.ceil(times * n_neighbors), n_held) for times in (CONSIDERED, NO_HUBS))
+    near = Neighbors(neighbors.rows[:, :n_considered], neighbors.similarities[:, :n_considered])
+    radius = np.maximum(near.cosine_distances[:, min(n_neighbors, n_held) - 1], LEAST_RADIUS)
+    scaled = near.cosine_distances / np.sqrt(radius[near.rows])  # the row's own radius leaves its order as it is
     kept = np.sort(np.argsort(scaled, axis=1, kind="stable")[:, :n_kept], axis=1)
-    n_shared = _count_shared(neighbors.rows[:, :n_kept], np.take_along_axis(considered, kept, axis=1))
+    n_shared = _count_shared(near.rows[:, :n_kept], np.take_along_axis(near.rows, kept, axis=1))
     first = np.argsort(-n_shared, axis=1, kind="stable")[:, : n_neighbors - 1]
     chosen = np.sort(np.take_along_axis(kept, first, axis=1), axis=1)
-    return Neighbors(*(np.take_along_axis(of, chosen, axis=1) for of in (neighbors.rows, neighbors.similarities)))
+    return Neighbors(*(np.take_along_axis(of, chosen, axis=1) for of in (near.rows, near.similarities)))
 
 
 def _count_shared(lists: np.ndarray, others: np.ndarray) -> np.ndarray:
