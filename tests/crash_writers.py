@@ -28,6 +28,7 @@ FORKS.set_forkserver_preload(
     [
         "pytest",
         "PIL.Image",
+        "pandas",
         "pyarrow.vendored.version",
         "tensorboard.compat.proto.event_pb2",
         "tensorboard.compat.proto.summary_pb2",
