@@ -80,8 +80,8 @@ def test_the_table_keeps_the_contract(noisy):
 
 def test_suspects_are_worth_more_than_rows_at_random(noisy):
     found = gains(noisy[-1])
-    assert found[SET_ASIDE] > found[AT_RANDOM] + 0.01
-    assert found[RELABEL] > found[AT_RANDOM] + 0.01
+    assert found[SET_ASIDE] > found[AT_RANDOM] + 0.015
+    assert found[RELABEL] > found[AT_RANDOM] + 0.015
     assert min(found[SET_ASIDE], found[RELABEL]) > 0.01
     assert found[AT_RANDOM] < 0.003
 
@@ -151,7 +151,7 @@ def suspects_of(four_fifths, vectors, given, known):
     """Suspects among the training rows, and suggestions."""
     *_, neighbors, train = four_fifths
     rows = review_gain._Rows(vectors, vectors, given, known, neighbors, N_CLASSES)
-    fold = review_gain._Fold.of(rows, ~np.isin(np.arange(len(given)), train), [0])
+    fold = review_gain._Fold.of(rows, ~np.isin(np.arange(len(given)), train), {})
     np.testing.assert_array_equal(fold.train, train)
     return fold.suspects, fold.suggested
 

@@ -5,8 +5,9 @@ Belongs here: the cross-validated estimate. How suspects are found stands in `ou
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -22,10 +23,8 @@ from text_classification_viz.core.tables import REVIEW_GAIN
 from text_classification_viz.core.threads import one_thread_each
 
 SET_ASIDE, RELABEL, AT_RANDOM = "suspects set aside", "suspects relabelled", "as many set aside at random"
-TREATMENTS = [
-    ("labels as they are", 0.0),
-    *((treatment, share) for treatment in (SET_ASIDE, RELABEL, AT_RANDOM) for share in (0.01, 0.02, 0.05)),
-]
+SHARES = (0.01, 0.02, 0.05)
+TREATMENTS = [("labels as they are", 0.0), *product((SET_ASIDE, RELABEL, AT_RANDOM), SHARES)]
 FOLDS = 5
 REFIT_ITERATIONS = 20  # of L-BFGS from the weights for the labels as they are
 
@@ -77,7 +76,11 @@ def estimate_review_gain(
             f"review_gain: expected at least {2 * FOLDS} rows in two classes to train and to judge on, found "
             f"{n_rows} rows in {n_classes}; give a larger training set, or leave this asset out"
         )
-    fold_of = np.random.default_rng(seed).permutation(n_rows) % FOLDS
+    rng = np.random.default_rng(seed)
+    fold_of = rng.permutation(n_rows) % FOLDS
+    held_out = [fold_of == fold for fold in range(FOLDS)]
+    # Before there are threads, which would draw in any order.
+    at_random = [{share: rng.permutation(np.flatnonzero(~fold)) for share in SHARES} for fold in held_out]
     rows = _Rows(
         vectors,
         Standardizer.fit(vectors)(vectors).astype(np.float32),
@@ -87,7 +90,7 @@ def estimate_review_gain(
         n_classes,
     )
     with one_thread_each() as pool:
-        folds = list(pool.map(lambda fold: _Fold.of(rows, fold_of == fold, [seed, fold]), range(FOLDS)))
+        folds = list(pool.map(partial(_Fold.of, rows), held_out, at_random))
         log.info(f"review gain: suspects of {FOLDS} folds found, {len(TREATMENTS)} treatments of each follow")
         scores = list(pool.map(lambda trial: trial[1].score(rows, *trial[0]), product(TREATMENTS, folds)))
     by_treatment = np.reshape(scores, (len(TREATMENTS), FOLDS))
@@ -127,7 +130,7 @@ class _Fold:
     suspects
         The open rows of `train`, the likeliest wrong first.
     at_random
-        All rows of `train` in any order.
+        All rows of `train`, for each share in another order.
     suggested
         The label suggested for each row of `train`, the given one of the others, (n,).
     as_is
@@ -137,12 +140,12 @@ class _Fold:
     train: np.ndarray
     held_out: np.ndarray
     suspects: np.ndarray
-    at_random: np.ndarray
+    at_random: Mapping[float, np.ndarray]
     suggested: np.ndarray
     as_is: np.ndarray
 
     @classmethod
-    def of(cls, rows: _Rows, is_held_out: np.ndarray, seed: Sequence[int]) -> "_Fold":
+    def of(cls, rows: _Rows, is_held_out: np.ndarray, at_random: Mapping[float, np.ndarray]) -> "_Fold":
         """Find the suspects among the rows that train, by these alone."""
         train = np.flatnonzero(~is_held_out)
         labels, known = rows.labels[train], rows.known[train]
@@ -156,7 +159,7 @@ class _Fold:
             train,
             np.flatnonzero(is_held_out),
             train[order[: (~known).sum()]],
-            np.random.default_rng(seed).permutation(train),
+            at_random,
             suggested,
             fit_softmax(rows.features[train], one_hot(labels, rows.n_classes)),
         )
@@ -165,7 +168,7 @@ class _Fold:
         """Macro F1 on the rows held out after a treatment of a share of those that train."""
         from sklearn.metrics import f1_score
 
-        order = self.at_random if treatment == AT_RANDOM else self.suspects
+        order = self.at_random[share] if treatment == AT_RANDOM else self.suspects
         treated = order[: math.ceil(share * len(self.train))]
         kept, given = self.train, rows.labels.copy()
         if treatment == RELABEL:
@@ -173,7 +176,7 @@ class _Fold:
         else:
             kept = np.setdiff1d(kept, treated)
         weights = self.as_is
-        if len(treated):
+        if share:
             targets = one_hot(given[kept], rows.n_classes)
             weights = fit_softmax(rows.features[kept], targets, iterations=REFIT_ITERATIONS, start=weights)
         predicted = linear(rows.features[self.held_out], weights).argmax(axis=1)
