@@ -3,6 +3,7 @@
 Each drawing makes four files, so that most tests look at a few that are drawn once.
 """
 
+import io
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from map_pixels import CORNERS, FULL_PIXELS, SIDE, THUMBNAIL_BYTES, THUMBNAIL_PIXELS, around, pixels, size_of
+from PIL import Image
 from synthetic import TOPICS
 
 from text_classification_viz.core.plots import MapPictures, draw_map, short, with_palette
@@ -164,7 +166,7 @@ def test_thumbnail_of_points_that_fill_the_frame_is_small():
 
 
 def test_palette_of_the_thumbnail_keeps_the_hues(busy):
-    before, after = pixels(busy.pictures.full), pixels(with_palette(busy.pictures.full))
+    before, after = pixels(busy.pictures.full), pixels(with_palette(Image.open(io.BytesIO(busy.pictures.full))))
     colored = np.ptp(before, axis=2) > 60
     assert colored.sum() > 1_000
     assert np.percentile(np.abs(after - before).max(axis=2)[colored], 95) < 20

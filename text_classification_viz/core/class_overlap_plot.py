@@ -33,12 +33,12 @@ def draw_class_overlap(overlap: ClassOverlap) -> MapPictures:
     _heat_map(noise, overlap.transition, overlap.classes)
     noise.set_title("Labels given, by the noise model, %")
     noise.set(ylabel="class that is meant", xlabel="label that is given")
-    full, small = io.BytesIO(), io.BytesIO()
+    full = io.BytesIO()
     with missing_letters_as_boxes():
         figure.savefig(full, format="png", metadata={"Software": None})
     # Drawn once: to lay out a figure and draw it takes longer than all else of this asset.
-    Image.open(full).resize(THUMBNAIL_PIXELS, Image.Resampling.LANCZOS).save(small, "PNG")
-    return MapPictures(full.getvalue(), with_palette(small.getvalue()))
+    thumbnail = Image.open(full).resize(THUMBNAIL_PIXELS, Image.Resampling.LANCZOS)
+    return MapPictures(full.getvalue(), with_palette(thumbnail))
 
 
 def _heat_map(axes: "Axes", shares: np.ndarray, classes: np.ndarray) -> None:

@@ -62,7 +62,5 @@ def _image(png: bytes) -> Any:
     from PIL import Image
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    picture, small = Image.open(io.BytesIO(png)).reduce(SHRUNK_BY), io.BytesIO()
-    picture.save(small, "PNG")
-    encoded = with_palette(small.getvalue())
-    return Summary.Image(width=picture.width, height=picture.height, encoded_image_string=encoded)
+    picture = Image.open(io.BytesIO(png)).reduce(SHRUNK_BY)
+    return Summary.Image(width=picture.width, height=picture.height, encoded_image_string=with_palette(picture))

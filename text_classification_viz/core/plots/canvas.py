@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.patheffects import AbstractPathEffect
     from matplotlib.text import Text
+    from PIL.Image import Image
 
 POINTS_PER_INCH = 72
 MARGIN = 0.04  # around the points, of the larger extent of a map
@@ -116,7 +117,7 @@ def paint_all(paint: Callable[[Canvas], None], title: str, subtitle: str, made_o
     with rc_context({"svg.fonttype": "path", "svg.hashsalt": "map"}), missing_letters_as_boxes():
         return MapPictures(
             full=_png(painted(FULL, LIGHT)),
-            thumbnail=with_palette(_png(painted(THUMBNAIL, LIGHT))),
+            thumbnail=with_palette(_pixels(painted(THUMBNAIL, LIGHT))),
             dark=_png(painted(FULL, DARK)),
             svg=_svg(painted(FULL, LIGHT, resolution=2)),
         )
@@ -234,14 +235,20 @@ def missing_letters_as_boxes() -> Iterator[None]:
         yield
 
 
-def _png(figure: "Figure") -> bytes:
+def _pixels(figure: "Figure") -> "Image":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    canvas, png = FigureCanvasAgg(figure), io.BytesIO()
+    canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # nothing shines through
-    Image.fromarray(np.ascontiguousarray(pixels)).save(png, "PNG", compress_level=COMPRESSION)
+    return Image.fromarray(
+        np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    )  # nothing shines through
+
+
+def _png(figure: "Figure") -> bytes:
+    png = io.BytesIO()
+    _pixels(figure).save(png, "PNG", compress_level=COMPRESSION)
     return png.getvalue()
 
 
@@ -251,12 +258,11 @@ def _svg(figure: "Figure") -> bytes:
     return svg.getvalue()
 
 
-def with_palette(png: bytes) -> bytes:
-    """The picture in at most `THUMBNAIL_COLORS` colours, for a thumbnail."""
-    from PIL import Image
+def with_palette(picture: "Image") -> bytes:
+    """The picture as PNG in at most `THUMBNAIL_COLORS` colours, for a thumbnail."""
+    from PIL.Image import Quantize
 
-    small = io.BytesIO()
+    png = io.BytesIO()
     # MAXCOVERAGE spreads the palette over the hues; the default spends it on shades of what there is most.
-    picture = Image.open(io.BytesIO(png)).convert("RGB").quantize(THUMBNAIL_COLORS, Image.Quantize.MAXCOVERAGE)
-    picture.save(small, "PNG", optimize=True)
-    return small.getvalue()
+    picture.convert("RGB").quantize(THUMBNAIL_COLORS, Quantize.MAXCOVERAGE).save(png, "PNG", optimize=True)
+    return png.getvalue()
