@@ -5,7 +5,7 @@ import logging
 
 import numpy as np
 
-from text_classification_viz.core.chunks import chunks
+from text_classification_viz.core.chunks import are_all_equal
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.neighbors import Neighbors
 
@@ -26,7 +26,7 @@ def check_layout_input(
             f"{asset}: n_components: expected at most {vectors.shape[1]}, the dimensions of the vectors, found "
             f"{n_components}; lower it, or give vectors of more dimensions"
         )
-    if all((vectors[rows] == vectors[0]).all() for rows in chunks(len(vectors))):
+    if are_all_equal(vectors):
         raise InputError(
             f"{asset}: expected vectors that differ, found all {len(vectors):,} the same; materialize "
             "train_embeddings upstream again"

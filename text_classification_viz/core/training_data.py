@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from text_classification_viz.core import tables
-from text_classification_viz.core.chunks import chunks
+from text_classification_viz.core.chunks import are_all_equal
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.upstream import (
     MAX_LABEL,
@@ -221,7 +221,7 @@ def _check_finite(embeddings: TrainEmbeddings) -> None:
 def _check_different(embeddings: TrainEmbeddings) -> None:
     """An embedder that is broken gives one vector, often zero, for all texts, of which nothing can be made."""
     vectors = embeddings.array
-    if len(vectors) > 1 and all((vectors[rows] == vectors[0]).all() for rows in chunks(len(vectors))):
+    if len(vectors) > 1 and are_all_equal(vectors):
         found = f"all {len(vectors):,} the same" if vectors[0].any() else f"all {len(vectors):,} zero"
         raise InputError(
             f"{embeddings.source.path}: expected vectors that differ, found {found}; materialize "
