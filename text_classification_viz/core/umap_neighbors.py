@@ -45,8 +45,9 @@ def choose_neighbors(neighbors: Neighbors, n_neighbors: int) -> Neighbors:
     n_held = neighbors.rows.shape[1]
     n_considered, n_kept = (min(math.ceil(times * n_neighbors), n_held) for times in (CONSIDERED, NO_HUBS))
     near = Neighbors(neighbors.rows[:, :n_considered], neighbors.similarities[:, :n_considered])
-    radius = np.maximum(near.cosine_distances[:, min(n_neighbors, n_held) - 1], LEAST_RADIUS)
-    scaled = near.cosine_distances / np.sqrt(radius[near.rows])  # the row's own radius leaves its order as it is
+    distances = near.cosine_distances
+    radius = np.maximum(distances[:, min(n_neighbors, n_held) - 1], LEAST_RADIUS)
+    scaled = distances / np.sqrt(radius[near.rows])  # the row's own radius leaves its order as it is
     kept = np.sort(np.argsort(scaled, axis=1, kind="stable")[:, :n_kept], axis=1)
     n_shared = _count_shared(near.rows[:, :n_kept], np.take_along_axis(near.rows, kept, axis=1))
     first = np.argsort(-n_shared, axis=1, kind="stable")[:, : n_neighbors - 1]

@@ -7,7 +7,6 @@ Belongs here: the order of the work, the precedence of the kinds and what each n
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +26,7 @@ from text_classification_viz.core.outliers.report_table import report_table
 from text_classification_viz.core.outliers.uninformative import is_uninformative
 from text_classification_viz.core.reviews import apply_reviews
 from text_classification_viz.core.tables import REVIEWED_LABELS
+from text_classification_viz.core.threads import one_thread_each
 
 # The first kind that applies is a row's kind. Labels come first, being what the report is for; then the kinds
 # that no other column shows; then copies (`duplicate_of`) and two topics (`candidate_labels`), which a row of
@@ -197,19 +197,16 @@ def _look_at_vectors(
     log: logging.Logger,
 ) -> tuple[NoiseModel, np.ndarray, np.ndarray]:
     """The noise model, strengths of topics (n, K) and `atypicality` (n, 2); the features they take are let go."""
-    import faiss  # noqa: F401  loaded before the limit below, which only reaches libraries that are loaded
-    from threadpoolctl import threadpool_limits
-
     n_classes = labels.max() + 1
     # Small products in contending threads cost ten times the CPU, and their sums depend on the thread count. So
     # each of these has one thread, and what does not need the others' results runs beside them.
-    with threadpool_limits(limits=1), ThreadPoolExecutor() as threads:
+    with one_thread_each() as threads:
         unlikeness = threads.submit(atypicality, vectors, labels, neighbors.rows, neighbors.similarities)
         log.info(f"outliers: {len(labels):,} rows in {n_classes} classes as the other rows see them")
         blocks = Blocks.fit(vectors, labels, n_classes, neighbors.rows, neighbors.similarities)
         log.info("outliers: learning how labels go wrong, and from mixtures of rows what two topics look like")
         noise = threads.submit(fit_noise_model, blocks.features, labels, n_classes, known=decided, log=log)
-        strengths = topic_strengths(blocks, seed)  # in this thread: the limit on faiss holds in no other
+        strengths = topic_strengths(blocks, seed)
         return noise.result(), strengths, unlikeness.result()
 
 
