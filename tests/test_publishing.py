@@ -198,13 +198,15 @@ def test_bytes_are_flushed_before_the_rename_and_the_folder_after_it(path, monke
 
 
 def test_killed_writers_leave_a_whole_file_and_the_next_one_cleans_up(tmp_path):
-    path, rng = tmp_path / "table.parquet", random.Random(0)
+    path, rng, strays = tmp_path / "table.parquet", random.Random(0), 0
     for _ in range(KILLS):
         kill_in_the_middle(FILE_WRITER, path, rng=rng)
         content = path.read_bytes()
         assert len(content) == PART * PARTS
         assert len(set(content)) == 1
-    strays = len(names(tmp_path)) - 1
+        left = len(names(tmp_path)) - 1
+        assert left <= 1  # the writer itself has removed what the one before it left
+        strays += left
     print(f"\n{strays} of {KILLS} kills left a temporary file")
     assert strays > 0  # some of the kills came in the middle of a write
     publish(path)
@@ -325,14 +327,16 @@ def test_folder_that_appears_meanwhile_is_an_error_and_stays(tmp_path):
 
 
 def test_killed_writers_leave_whole_folders_and_the_next_one_cleans_up(tmp_path):
-    runs, rng = tmp_path / "runs", random.Random(1)
+    runs, rng, strays = tmp_path / "runs", random.Random(1), 0
     for kill in range(KILLS // 3):
         kill_in_the_middle(FOLDER_WRITER, runs, kill, rng=rng)
+        left = len(names(tmp_path / STAGING))
+        assert left <= 1
+        strays += left
     assert len(names(runs)) >= KILLS // 3
     for run in runs.iterdir():
         assert len(names(run)) == PARTS
         assert {file.stat().st_size for file in run.iterdir()} == {PART}
-    strays = len(names(tmp_path / STAGING))
     print(f"\n{strays} of {KILLS // 3} kills left a temporary folder")
     assert strays > 0
     with published_folder(runs / "last"):
