@@ -36,3 +36,11 @@ def test_core_loads_without_dagster_and_without_heavy_libraries():
 def test_defs_come_from_the_package_itself():
     loaded = modules_after("from text_classification_viz import defs")
     assert "text_classification_viz.definitions" in loaded
+
+
+def test_process_that_has_loaded_it_ends_without_another_search_for_cycles():
+    # What was registered first is called last.
+    code = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 0))\n"
+    code += "import text_classification_viz.definitions; assert not gc.get_freeze_count()"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert printed.stdout == "True\n"

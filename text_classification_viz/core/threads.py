@@ -13,6 +13,7 @@ from functools import partial
 def one_thread_each() -> Iterator[Executor]:
     """As many threads as OpenMP would use, in each of which libraries compute with that one alone."""
     import faiss
+    import scipy.linalg  # noqa: F401  whose BLAS is one of its own, and is limited only once it is loaded
     from threadpoolctl import threadpool_limits
 
     n_threads = faiss.omp_get_max_threads()

@@ -6,6 +6,7 @@ Belongs here: paper, not points. What stands on it, `map_picture` and `change_pl
 import io
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -115,12 +116,13 @@ def paint_all(paint: Callable[[Canvas], None], title: str, subtitle: str, made_o
 
     # "path": letters look alike wherever the file is opened; the salt: the same ids in it on every run
     with rc_context({"svg.fonttype": "path", "svg.hashsalt": "map"}), missing_letters_as_boxes():
-        return MapPictures(
-            full=_png(painted(FULL, LIGHT)),
-            thumbnail=with_palette(_pixels(painted(THUMBNAIL, LIGHT))),
-            dark=_png(painted(FULL, DARK)),
-            svg=_svg(painted(FULL, LIGHT, resolution=2)),
-        )
+        # matplotlib paints in one thread alone; what it has painted is compressed in others meanwhile
+        with ThreadPoolExecutor() as others:
+            full = others.submit(_png, _pixels(painted(FULL, LIGHT)))
+            dark = others.submit(_png, _pixels(painted(FULL, DARK)))
+            thumbnail = others.submit(with_palette, _pixels(painted(THUMBNAIL, LIGHT)))
+            svg = _svg(painted(FULL, LIGHT, resolution=2))
+        return MapPictures(full.result(), thumbnail.result(), dark.result(), svg)
 
 
 def _blank(paper: Paper, theme: Theme, resolution: int) -> Canvas:
@@ -246,9 +248,9 @@ def _pixels(figure: "Figure") -> "Image":
     )  # nothing shines through
 
 
-def _png(figure: "Figure") -> bytes:
+def _png(picture: "Image") -> bytes:
     png = io.BytesIO()
-    _pixels(figure).save(png, "PNG", compress_level=COMPRESSION)
+    picture.save(png, "PNG", compress_level=COMPRESSION)
     return png.getvalue()
 
 
