@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export DATA_ROOT ?= $(CURDIR)/data
-export DAGSTER_HOME ?= $(DATA_ROOT)/dagster_home
+# On a disk, whatever DATA_ROOT is.
+export DAGSTER_HOME ?= $(if $(findstring ://,$(DATA_ROOT)),$(CURDIR)/data,$(DATA_ROOT))/dagster_home
 UI_PORT ?= 3000
 TENSORBOARD_PORT ?= 6006
 

@@ -1,7 +1,8 @@
 """A code location of another team: an asset that consumes our UMAP map as a table.
 
 Load it beside ours with a third entry in workspace.yaml (there, commented); Dagster joins it to the graph by
-the asset key. Without our package installed, `pandas.read_parquet` on the same file does as well.
+the asset key. Without our package installed, `pandas.read_parquet` on the same file does as well. It
+writes its own table to a folder of this machine, and so expects DATA_ROOT to be one.
 """
 
 import os
