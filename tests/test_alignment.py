@@ -114,6 +114,35 @@ def test_one_class_that_is_shifted_still_fails_by_texts():
     assert not check_alignment(table, np.roll(vectors, 1, axis=0)).passed
 
 
+def of_two_classes(training_set, *sizes):
+    labels = training_set.labels
+    rows = [np.flatnonzero(labels == label)[:size] for label, size in zip(np.unique(labels), sizes, strict=True)]
+    return np.concatenate(rows)
+
+
+@pytest.mark.parametrize("n_few", [5, 10, 20])
+def test_a_class_of_few_rows_beside_a_large_one_is_heard(n_few):
+    n_rows = 2_000
+    training_set = make_training_set(n_rows=2 * n_rows, n_classes=2)
+    kept = of_two_classes(training_set, n_rows - n_few, n_few)
+    table, vectors = joined(training_set)
+    table, vectors = without_equal_texts(table).take(kept), vectors[kept]
+    result = check_alignment(table, vectors)
+    assert result.passed
+    assert result.label_agreement > 0.6
+    assert result.chance_agreement == pytest.approx(0.5, abs=0.01)
+    assert not check_alignment(table, np.random.default_rng(0).permutation(vectors)).passed
+
+
+def test_two_rows_beside_all_others_are_too_few_to_tell():
+    training_set = make_training_set(n_rows=200, n_classes=2)
+    kept = of_two_classes(training_set, 58, 2)
+    table, vectors = joined(training_set)
+    result = check_alignment(table.take(kept), vectors[kept])
+    assert np.isnan(result.label_agreement)
+    assert result.passed
+
+
 @pytest.mark.parametrize("n_rows", [1, 2, 10, alignment.MIN_ROWS - 1])
 def test_few_rows_are_not_tested_but_pass(n_rows):
     table, vectors = joined(make_training_set(n_rows=n_rows, n_classes=min(n_rows, 4)))

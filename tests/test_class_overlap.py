@@ -27,10 +27,13 @@ def names(n_classes):
 
 
 def measure(labels, neighbor_labels, transition=None):
-    """The overlap of classes without mistaken labels, unless a transition says otherwise."""
-    n_classes = int(labels.max()) + 1
-    transition = np.eye(n_classes) if transition is None else np.asarray(transition)
-    return measure_class_overlap(names(n_classes), labels, neighbor_labels, transition)
+    """The overlap of classes without mistaken labels, unless a transition says otherwise.
+
+    Of each class there are as many rows as have its label.
+    """
+    sizes = np.bincount(labels)
+    transition = np.eye(len(sizes)) if transition is None else np.asarray(transition)
+    return measure_class_overlap(names(len(sizes)), labels, neighbor_labels, sizes[:, None] * transition)
 
 
 def measure_vectors(vectors, labels, n_neighbors=50):
@@ -91,7 +94,7 @@ def test_the_measure_computed_by_hand():
     overlap = measure(*neighbor_lists(counts), transition)
     # The classes have 100, 50 and 200 rows, of one neighbour each.
     np.testing.assert_allclose(overlap.neighbor_shares, [[0.8, 0.15, 0.05], [0.2, 0.8, 0], [0.1, 0.01, 0.89]])
-    np.testing.assert_array_equal(overlap.transition, transition)
+    np.testing.assert_allclose(overlap.transition, transition)
     assert pair(overlap, 0, 1) == {
         "class_a": "class 00",
         "class_b": "class 01",
@@ -158,6 +161,15 @@ def test_pairs_are_defined_more_sharply_from_two_in_a_hundred_of_the_smaller_cla
     assert row["advice"] == advice
 
 
+def test_rows_mistaken_are_those_expected_however_many_a_class_has_lost_to_another():
+    """Half of 1,000 rows of the one class are under the other's label, so that 500 and 1,500 rows have the two."""
+    labels, near = neighbor_lists([[500, 0], [0, 1_500]])
+    overlap = measure_class_overlap(names(2), labels, near, np.array([[500.0, 500.0], [0.0, 1_000.0]]))
+    (row,) = overlap.pairs.to_pylist()
+    assert row["rows_mistaken"] == 500
+    assert (row["share_of_a_labelled_b"], row["share_of_b_labelled_a"]) == (0.5, 0)
+
+
 def test_of_two_pieces_of_advice_to_merge_goes_first():
     (row,) = measure(*neighbor_lists([[40, 40], [40, 40]]), [[0.5, 0.5], [0.5, 0.5]]).pairs.to_pylist()
     assert row["advice"] == "merge"
@@ -218,7 +230,8 @@ def overlap_of(classes, seed=0):
     n_classes = len(classes)
     counts = rng.integers(0, 5, (n_classes, n_classes)) + np.diag(rng.integers(50, 100, n_classes))
     transition = rng.dirichlet(np.full(n_classes, 0.1), n_classes) * 0.1 + 0.9 * np.eye(n_classes)
-    return measure_class_overlap(np.array(classes), *neighbor_lists(counts), transition)
+    labels, near = neighbor_lists(counts)
+    return measure_class_overlap(np.array(classes), labels, near, np.bincount(labels)[:, None] * transition)
 
 
 def words_drawn(overlap, monkeypatch):

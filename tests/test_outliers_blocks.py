@@ -7,7 +7,7 @@ from text_classification_viz.core.neighbors import find_neighbors
 from text_classification_viz.core.outliers.blocks import Blocks
 from text_classification_viz.core.outliers.regression import L2, Standardizer, fit_softmax, linear, log_softmax
 from text_classification_viz.core.outliers.ridge import PENALTY, Ridge
-from text_classification_viz.core.outliers.votes import neighbor_votes
+from text_classification_viz.core.outliers.votes import neighbor_votes, tally_nearest
 
 
 def fit_and_predict(vectors, labels, n_classes, points):
@@ -39,6 +39,12 @@ def test_leaving_a_pair_out_equals_a_refit_without_it():
         others = np.setdiff1d(np.arange(40), pair)
         refit = fit_and_predict(vectors[others], labels[others], 3, point[None])[0]
         np.testing.assert_allclose(predicted, refit, atol=1e-10)
+
+
+def test_a_list_that_repeats_its_last_row_is_tallied_up_to_there():
+    neighbors = np.array([[3, 1, 0, 2, 4], [4, 3, 3, 3, 3], [1, 1, 1, 1, 1]])
+    labels = np.array([0, 1, 1, 2, 2])
+    assert tally_nearest(neighbors, labels, 3).tolist() == [[1, 2, 2], [0, 0, 2], [0, 1, 0]]
 
 
 def test_votes_of_a_list_worked_out_by_hand():

@@ -84,6 +84,19 @@ def test_what_was_gone_is_forgotten_and_what_returns_is_new():
     assert changes_of(compare_rows(without, BEFORE))[5] == ["new", "newly suspected"]
 
 
+def test_the_diameter_is_of_all_rows_that_were_on_the_map():
+    after = state(r2=("A", "none", 100.0, 10.0))  # the one that is left
+    (row,) = compare_rows(BEFORE, after).slice(0, 1).to_pylist()
+    assert row["moved_percent"] == pytest.approx(100 * 10 / 97, rel=0.01)  # all but stray rows
+    assert row["changes"] == ["no longer suspected", "moved"] or row["changes"] == ["moved", "no longer suspected"]
+
+
+def test_from_a_map_of_a_single_point_nothing_has_moved():
+    changed = compare_rows(state(r1=("A", "none", 2.0, 2.0)), state(r1=("A", "none", 3.0, 3.0)))
+    assert changed.to_pylist()[0]["moved_percent"] is None
+    assert changes_of(changed) == {1: []}
+
+
 @pytest.mark.parametrize("empty", [0, 1])
 def test_an_empty_side_makes_everything_new_or_gone(empty):
     sides = [BEFORE, BEFORE]

@@ -100,6 +100,8 @@ class TestData:
         assert lists(data["candidates"]) == [[(1, 0.5)], [], [(0, 0.25), (2, 0.125)], [], [], [(0, 1.0)]]
         assert lists(data["tally"])[1] == [(2, 40), (1, 10)]
         assert [code for code, _ in lists(data["neighbors"])[4]] == [5, 0, 1, 2, 3]
+        labels = [CLASSES[code] for code in unpacked(data["neighbor_labels"])[20:25]]
+        assert labels == ["WEATHER", "ART", "SPORT", "WEATHER", "ART"]
 
     def test_a_duplicate_is_a_number_of_a_row(self):
         report = report_of(4, 0, duplicate_of=[None, FIRST_ID + 3, None, None])
@@ -108,7 +110,11 @@ class TestData:
 
     def test_rows_without_evidence_have_empty_lists(self):
         empty = {
-            name: [[]] * 3 for name in ("neighbor_ids", "neighbor_similarities", "tally_labels", "tally_counts")
+            name: [[]] * 3
+            for name in (
+                *("neighbor_ids", "neighbor_labels", "neighbor_similarities"),
+                *("tally_labels", "tally_counts"),
+            )
         }
         report = report_of(3, 0, **empty)
         data = triage_data(report, [map_of(report)])

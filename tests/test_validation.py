@@ -93,6 +93,15 @@ def test_wrong_labels_come_first(validated):
     assert "look_at_first" in metadata_of(result, "validation_report")
 
 
+def test_classes_are_counted_among_all_training_rows_where_the_map_shows_a_sample(tmp_path):
+    graph = make_graph(tmp_path, TRAINING)
+    write_validation(graph.storage)
+    assert graph.run(umap_projection={"config": {"rows": "sample", "n_epochs": 30}}).success
+    assert published(graph, "umap_projection").num_rows < TRAINING.table.num_rows
+    mix = published(graph, "validation_class_mix")
+    assert mix["training_rows"].to_pylist() == np.unique(TRAINING.labels, return_counts=True)[1].tolist()
+
+
 def test_classes_of_one_mix_have_not_changed(validated):
     _, result = validated
     metadata = metadata_of(result, "validation_class_mix")

@@ -92,4 +92,6 @@ def batch(
             "files": dg.MetadataValue.int(len(parts)),
         }
         placed = placed_rows(parts, landmarks.coordinates.shape[1])
-        yield from new_rows_results(context, data_root, BATCH, model, placed, described_rows(parts), metadata)
+        yield from new_rows_results(
+            context, data_root, BATCH, corrected_train_df, model, placed, described_rows(parts), metadata
+        )

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from text_classification_viz.assets.common import COMMON, labels_of, map_metadata, markdown_table
-from text_classification_viz.assets.outlier_report import NOISE_TRANSITION
+from text_classification_viz.assets.outlier_report import LABEL_COUNTS
 from text_classification_viz.core.class_overlap import measure_class_overlap
 from text_classification_viz.core.class_overlap_plot import draw_class_overlap
 from text_classification_viz.core.errors import InputError
@@ -23,7 +23,7 @@ PAIRS_SHOWN = 15
     description="Each pair of classes: how far their texts run into each other, by the neighbours, and how many "
     "labels are mistaken for each other, by the noise model. The pairs to merge or to define more sharply first.",
     kinds={"matplotlib", "parquet"},
-    code_version="1",
+    code_version="2",
     **COMMON,
 )
 @clear_failures()
@@ -34,18 +34,20 @@ def class_overlap(
     outlier_report: pa.Table,
 ) -> dg.MaterializeResult[pa.Table]:
     """Measure and draw the pairs; labels are those in force, and dropped rows do not count."""
-    noise = json.loads(outlier_report.schema.metadata[NOISE_TRANSITION])
+    # An earlier version's report has none.
+    expected = json.loads(outlier_report.schema.metadata.get(LABEL_COUNTS, '{"classes": []}'))
     classes, labels = np.unique(labels_of(corrected_train_df), return_inverse=True)
-    if classes.tolist() != noise["classes"]:
+    if classes.tolist() != expected["classes"]:
         raise InputError(
             f"outlier_report: expected the {len(classes)} classes of corrected_train_df, found "
-            f"{len(noise['classes'])} others, from before the last decisions; materialize outlier_report again"
+            f"{len(expected['classes'])} others, from before the last decisions or by an earlier version; "
+            "materialize outlier_report again"
         )
     rows = corrected_train_df["embedding_row"].to_numpy()
     label_of_row = np.full(nearest_neighbors.num_rows, -1)
     label_of_row[rows] = labels
     neighbor_labels = label_of_row[Neighbors.from_table(nearest_neighbors).rows[rows, :NEAR]]
-    overlap = measure_class_overlap(classes, labels, neighbor_labels, np.array(noise["shares"]))
+    overlap = measure_class_overlap(classes, labels, neighbor_labels, np.array(expected["counts"]))
     first = overlap.pairs.slice(0, PAIRS_SHOWN).to_pylist()
     return dg.MaterializeResult(
         value=overlap.pairs,

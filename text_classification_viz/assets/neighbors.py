@@ -22,7 +22,7 @@ class NeighborsConfig(dg.Config):
     )
     device: Device = Field(
         default="auto",
-        description="Where the search runs: `cpu`, `cuda` (a GPU, by torch), or `auto`: a GPU where there is one "
+        description="Where this search runs: `cpu`, `cuda` (a GPU, by torch), or `auto`: a GPU where there is one "
         "and enough rows to be worth it.",
     )
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from text_classification_viz.assets.common import map_metadata, markdown_table, suspects_table, today
+from text_classification_viz.assets.common import labels_of, map_metadata, markdown_table, suspects_table, today
 from text_classification_viz.core import tables
 from text_classification_viz.core.new_rows import LabelModel, class_mix, rank_rows
 from text_classification_viz.core.new_rows.picture import draw_new_rows
@@ -90,7 +90,7 @@ class NewRowsNames:
                 description=f"Each class among the training rows and among the {self.rows}: which have grown, and "
                 "which are covered thinly.",
                 kinds={"parquet"},
-                code_version="1",
+                code_version="2",
                 **common,
             ),
         }
@@ -100,6 +100,7 @@ def new_rows_results(
     context: dg.AssetExecutionContext,
     data_root: DataRoot,
     names: NewRowsNames,
+    training_rows: pa.Table,
     model: LabelModel,
     placed: pa.Table | pa.RecordBatchReader,
     described: pa.Table,
@@ -109,6 +110,8 @@ def new_rows_results(
 
     Parameters
     ----------
+    training_rows
+        All of them, schema `core.tables.TRAIN`; the map may show a sample.
     model
         That judged the rows' labels, with the rows of the map.
     placed
@@ -120,7 +123,7 @@ def new_rows_results(
     """
     landmarks = model.landmarks
     report = rank_rows(described, model.usual_wrong_share)
-    mix = class_mix(landmarks.classes[landmarks.labels], report)
+    mix = class_mix(labels_of(training_rows), report)
     axes = [name for name in "xyz" if name in described.column_names]
     ringed = report.filter(pc.equal(report["kind"], "mislabelled"))["id"].slice(0, MOST_RINGED)
     pictures = draw_new_rows(

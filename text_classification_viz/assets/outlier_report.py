@@ -14,7 +14,7 @@ from text_classification_viz.core import outliers, tables
 from text_classification_viz.core.neighbors import Neighbors
 from text_classification_viz.storage.failures import clear_failures
 
-NOISE_TRANSITION = b"noise_transition"  # key of the table's metadata: the classes, and their transition by rows
+LABEL_COUNTS = b"label_counts"  # key of the table's metadata: the classes, and `OutlierReport.label_counts`
 
 
 class OutlierConfig(dg.Config):
@@ -47,7 +47,7 @@ class OutlierConfig(dg.Config):
     "label, candidate labels, the reason in a sentence, and the nearest neighbours as evidence. Rows in "
     "reviewed_labels are settled and come last.",
     kinds={"scipy", "parquet"},
-    code_version="2",
+    code_version="3",
     **COMMON,
 )
 @clear_failures()
@@ -70,11 +70,11 @@ def outlier_report(
         **config.model_dump(),
         log=context.log,
     )
-    transition = {"classes": report.classes, "shares": report.noise_transition.tolist()}
+    label_counts = {"classes": report.classes, "counts": report.label_counts.tolist()}
     open_rows = report.table.filter(pc.invert(report.table["reviewed"]))
     kinds = Counter(open_rows["kind"].to_pylist())
     return dg.MaterializeResult(
-        value=report.table.replace_schema_metadata({NOISE_TRANSITION: json.dumps(transition)}),
+        value=report.table.replace_schema_metadata({LABEL_COUNTS: json.dumps(label_counts)}),
         metadata={
             **{f"rows_{kind}": kinds[kind] for kind in tables.OUTLIER_KINDS},
             "rows_reviewed": report.table.num_rows - open_rows.num_rows,

@@ -16,7 +16,7 @@ from text_classification_viz.storage.results_io_manager import DamagedResult, No
     description="Each row as the report and the UMAP map have it, and how it changed since the last time: new, "
     "gone, relabelled, moved, newly suspected, no longer suspected.",
     kinds={"pyarrow", "parquet"},
-    code_version="1",
+    code_version="2",
     **COMMON,
 )
 @clear_failures()

@@ -31,7 +31,7 @@ class TriagePageConfig(dg.Config):
     "reviewer decides there is downloaded as CSV and goes into DATA_ROOT/reviews. It needs no server and no "
     "network.",
     kinds={"html"},
-    code_version="2",
+    code_version="3",
     **COMMON,
 )
 @clear_failures()

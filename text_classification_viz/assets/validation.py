@@ -104,6 +104,12 @@ def validation(
         )
         placed = tables.placed_schema(landmarks.coordinates.shape[1])
         results = new_rows_results(
-            context, data_root, VALIDATION, model, described.select(placed.names).cast(placed), described
+            context,
+            data_root,
+            VALIDATION,
+            corrected_train_df,
+            model,
+            described.select(placed.names).cast(placed),
+            described,
         )
     yield from results

@@ -11,14 +11,16 @@ import numpy as np
 import pyarrow as pa
 
 from text_classification_viz.core.neighbors.ranking import leave_out_self
+from text_classification_viz.core.sampling import sample_per_class
 
 EQUAL_VECTORS_TOLERANCE = 1e-3  # the same text embedded in another batch differs by about 1e-7
 MIN_EQUAL_SHARE = 0.95
-AGREEMENT_ROWS = 1_000
+AGREEMENT_ROWS = 1_000  # as many of each class
 AGREEMENT_NEIGHBORS = 10
 PERMUTATIONS = 50
 MIN_SIGMAS = 4.0  # of the agreement under shuffled labels; aligned news text reaches over 100
 MIN_ROWS = 50  # below it, shuffled labels agree too often by chance for the test to mean anything
+NOT_TESTED = (np.nan, np.nan, np.nan)
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,10 @@ class Alignment:
     equal_text_pairs, equal_vector_pairs
         Pairs of rows with equal text, and how many of them have equal vectors.
     label_agreement
-        Mean share of a row's nearest neighbours that have its label; NaN where it was not tested.
+        Mean share of a row's nearest neighbours that have its label, each class counting alike; NaN where it was
+        not tested.
     chance_agreement, chance_sd
-        Mean and standard deviation of the same under shuffled labels.
+        Mean and standard deviation of the same with the neighbours' labels shuffled.
     """
 
     equal_text_pairs: int
@@ -61,8 +64,7 @@ class Alignment:
     def __str__(self) -> str:
         pairs = f"{self.equal_vector_pairs} of {self.equal_text_pairs} pairs with equal text have equal vectors"
         if np.isnan(self.label_agreement):
-            untested = f"one class, one for each row, or fewer than {MIN_ROWS} rows"
-            return f"{pairs}; label agreement not tested ({untested})"
+            return f"{pairs}; label agreement not tested (too few rows, or too few in all classes but one)"
         return (
             f"{pairs}; nearest neighbours agree on the label in {self.label_agreement:.1%} of cases, "
             f"with shuffled labels in {self.chance_agreement:.1%} ± {self.chance_sd:.1%}"
@@ -77,7 +79,7 @@ def check_alignment(train_df: pa.Table, vectors: np.ndarray, *, seed: int = 0) -
     """
     pairs = _equal_text_pairs(train_df)
     differences = np.abs(vectors[pairs[:, 0]] - vectors[pairs[:, 1]]).max(axis=1, initial=0)
-    agreement, chance, chance_sd = _label_agreement(train_df, vectors, np.random.default_rng(seed))
+    agreement, chance, chance_sd = _label_agreement(train_df, vectors, seed)
     return Alignment(
         equal_text_pairs=len(pairs),
         equal_vector_pairs=int((differences <= EQUAL_VECTORS_TOLERANCE).sum()),
@@ -99,20 +101,26 @@ def _equal_text_pairs(train_df: pa.Table) -> np.ndarray:
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-def _label_agreement(
-    train_df: pa.Table, vectors: np.ndarray, rng: np.random.Generator
-) -> tuple[float, float, float]:
+def _label_agreement(train_df: pa.Table, vectors: np.ndarray, seed: int) -> tuple[float, float, float]:
     import faiss
 
     labels = train_df["class_label"].combine_chunks().dictionary_encode().indices.to_numpy()
-    if len(labels) < MIN_ROWS or labels.max() in (0, len(labels) - 1):
-        return np.nan, np.nan, np.nan
-    rows = np.sort(rng.permutation(len(labels))[:AGREEMENT_ROWS])
+    sizes = np.bincount(labels)
+    if len(labels) < MIN_ROWS or len(sizes) == 1:
+        return NOT_TESTED
+    # Where nine rows in ten are of one class, neighbours agree whatever belongs to what: the others must be heard.
+    rows = sample_per_class(labels, train_df["id"].to_numpy(), max(1, AGREEMENT_ROWS // len(sizes)), seed)
     _, nearest = faiss.knn(vectors[rows], vectors, AGREEMENT_NEIGHBORS + 1, metric=faiss.METRIC_INNER_PRODUCT)
-    neighbors = leave_out_self(nearest, rows)
+    neighbors, own = leave_out_self(nearest, rows), labels[rows]
+    weights = 1 / (len(sizes) * np.bincount(own)[own])
 
     def agreement(labels: np.ndarray) -> float:
-        return float((labels[neighbors] == labels[rows][:, None]).mean())
+        return float(weights @ (labels[neighbors] == own[:, None]).mean(axis=1))
 
+    rng = np.random.default_rng(seed)
     shuffled = [agreement(rng.permutation(labels)) for _ in range(PERMUTATIONS)]
-    return agreement(labels), float(np.mean(shuffled)), float(np.std(shuffled))
+    chance, chance_sd = float(np.mean(shuffled)), float(np.std(shuffled))
+    at_best = float(np.minimum(1, (sizes - 1) / AGREEMENT_NEIGHBORS).mean())
+    if at_best - chance <= 2 * MIN_SIGMAS * chance_sd:  # half of what is possible would not be told from chance
+        return NOT_TESTED
+    return agreement(labels), chance, chance_sd

@@ -39,7 +39,7 @@ class ClassOverlap:
 
 
 def measure_class_overlap(
-    classes: np.ndarray, labels: np.ndarray, neighbor_labels: np.ndarray, transition: np.ndarray
+    classes: np.ndarray, labels: np.ndarray, neighbor_labels: np.ndarray, label_counts: np.ndarray
 ) -> ClassOverlap:
     """Measure how far each pair of classes runs into each other, by two measures that can disagree.
 
@@ -59,8 +59,8 @@ def measure_class_overlap(
         Label of each row as a position in `classes`, (n,); each class has a row at least.
     neighbor_labels
         Labels of the neighbours of each row, (n, k); -1 for a neighbour that does not count.
-    transition
-        Share of each true class (row) that is given each label (column), (K, K).
+    label_counts
+        Rows to expect of each true class (row) with each label (column), (K, K), by the noise model.
     """
     n_classes = len(classes)
     counted = np.zeros(n_classes**2, np.int64)
@@ -70,12 +70,13 @@ def measure_class_overlap(
     counts = counted.reshape(n_classes, n_classes).astype(float)
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     sizes = np.bincount(labels, minlength=n_classes)
+    transition = label_counts / np.maximum(label_counts.sum(axis=1, keepdims=True), np.finfo(float).tiny)
 
     a, b = np.triu_indices(n_classes, k=1)
     between, within = (counts[a, b] + counts[b, a]) / 2, np.sqrt(counts[a, a] * counts[b, b])
     # Of a class whose rows have no neighbours among themselves, such as one of a single row, nothing can be said.
     overlap = np.minimum(1, np.divide(between, within, out=np.zeros(len(a)), where=within > 0))
-    mistaken = sizes[a] * transition[a, b] + sizes[b] * transition[b, a]
+    mistaken = label_counts[a, b] + label_counts[b, a]
     order = np.lexsort([-overlap, _rank(overlap) + _rank(mistaken)])
     a, b, overlap, mistaken = a[order], b[order], overlap[order], mistaken[order]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from text_classification_viz.core.stability import displacements
+from text_classification_viz.core.stability import diameter
 from text_classification_viz.core.tables import ROW_CHANGES, SUSPECTS
 
 CHANGES = ("new", "gone", "relabelled", "moved", "newly suspected", "no longer suspected")
@@ -61,7 +61,7 @@ def compare_rows(before: pa.Table, after: pa.Table) -> pa.Table:
 
     relabelled = _different(last["class_label"], after["class_label"])
     was_suspect, is_suspect = (_in(table["kind"], SUSPECTS) for table in (last, after))
-    moved = _displacements(last, after)
+    moved = _moved_percent(before, last, after)
     holds = {
         "new": is_new,
         "relabelled": relabelled & ~is_new,
@@ -89,16 +89,24 @@ def ids_with(rows: pa.Table, change: str) -> pa.ChunkedArray:
     return rows["id"].filter(pa.array([change in changes for changes in rows["changes"].to_pylist()], pa.bool_()))
 
 
-def _displacements(before: pa.Table, after: pa.Table) -> np.ndarray:
-    """In percent of the diameter of the map as it was, (n,); NaN for a row that one of the maps lacks."""
-    places = [
-        np.column_stack([table[axis].to_numpy().astype(float) for axis in "xy"]) for table in (before, after)
-    ]
-    on_both = np.isfinite(np.hstack(places)).all(axis=1)
-    moved = np.full(len(on_both), np.nan)
-    if on_both.any():
-        moved[on_both] = displacements(*(place[on_both] for place in places))
-    return moved
+def _moved_percent(before: pa.Table, last: pa.Table, after: pa.Table) -> np.ndarray:
+    """By how much each row moved, in percent of the diameter of the map as it was, (n,).
+
+    NaN for a row that one of the maps lacks, and for all where the map was a single point.
+
+    Parameters
+    ----------
+    before
+        All rows as they were.
+    last, after
+        The rows of now, as they were and as they are.
+    """
+    was, place, is_now = (
+        np.column_stack([rows[axis].to_numpy().astype(float) for axis in "xy"]) for rows in (before, last, after)
+    )
+    on_map = was[np.isfinite(was).all(axis=1)]
+    scale = diameter(on_map) if len(on_map) else 0.0
+    return 100 * np.linalg.norm(is_now - place, axis=1) / (scale or np.nan)
 
 
 def _different(first: pa.ChunkedArray, second: pa.ChunkedArray) -> np.ndarray:

@@ -14,6 +14,7 @@ from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.fuzzy_graph import TARGET_WEIGHT_LIMIT, fuzzy_graph
 from text_classification_viz.core.layout import LogStream, check_layout_input
 from text_classification_viz.core.neighbors import Neighbors
+from text_classification_viz.core.threads import one_thread
 from text_classification_viz.core.umap_neighbors import choose_neighbors
 from text_classification_viz.core.umap_optimizer import optimize
 
@@ -139,11 +140,10 @@ def pca_start(vectors: np.ndarray, n_components: int, seed: int) -> np.ndarray:
     are exact copies (scipy 1.17 draws vectors without a seed there).
     """
     from scipy.linalg import eigh
-    from threadpoolctl import threadpool_limits
 
     rng = np.random.default_rng(seed)
     n, d = vectors.shape
-    with threadpool_limits(limits=1):  # sums depend on the number of threads, and threads gain nothing here
+    with one_thread():  # others would gain nothing here
         some = vectors[np.sort(rng.permutation(n)[:PCA_ROWS])].astype(np.float64)
         some -= some.mean(axis=0)
         components = eigh(some.T @ some, subset_by_index=[d - n_components, d - 1])[1][:, ::-1]

@@ -14,6 +14,7 @@ from text_classification_viz.core.new_rows.landmarks import Landmarks
 from text_classification_viz.core.outliers.blocks import Blocks
 from text_classification_viz.core.outliers.noise_model import NoiseModel, as_probabilities, fit_noise_model
 from text_classification_viz.core.outliers.regression import sigmoid
+from text_classification_viz.core.threads import one_thread
 
 NO_LABEL = -1
 ROUNDS = 200  # of EM in one number
@@ -53,11 +54,8 @@ class LabelModel:
     @classmethod
     def fit(cls, landmarks: Landmarks) -> "LabelModel":
         """Fit to the landmarks' vectors, labels and neighbours."""
-        import faiss  # noqa: F401  loaded before the limit below, which only reaches libraries that are loaded
-        from threadpoolctl import threadpool_limits
-
         n_classes, lists = len(landmarks.classes), landmarks.neighbors
-        with threadpool_limits(limits=1):  # sums depend on the number of threads
+        with one_thread():
             blocks = Blocks.fit(landmarks.vectors, landmarks.labels, n_classes, lists.rows, lists.similarities)
             return cls(landmarks, blocks, fit_noise_model(blocks.features, landmarks.labels, n_classes))
 
@@ -73,10 +71,8 @@ class LabelModel:
         labels
             (m,) classes, or `NO_LABEL`.
         """
-        from threadpoolctl import threadpool_limits
-
         rows, has_label = np.arange(len(labels)), labels != NO_LABEL
-        with threadpool_limits(limits=1):
+        with one_thread():
             features = self.blocks.of_new_rows(vectors, neighbors.rows, neighbors.similarities)
             likely = self.noise.true_probabilities_of(features)
             wrong, suggested = self.noise.judge(features, np.maximum(labels, 0))

@@ -16,7 +16,7 @@ from text_classification_viz.core.new_rows.landmarks import Landmarks
 from text_classification_viz.core.new_rows.placement import Placement
 from text_classification_viz.core.outliers.noise_model import likeliest_wrong
 from text_classification_viz.core.outliers.reasons import label_among_neighbors
-from text_classification_viz.core.outliers.votes import NEAR, tally_nearest
+from text_classification_viz.core.outliers.votes import tally_nearest
 
 # What is known of a row by itself, and stays until all are ranked.
 _VERDICTS = pa.schema(
@@ -71,7 +71,7 @@ def describe_rows(
     landmarks, class_labels = model.landmarks, new_rows["class_label"]
     codes = pc.index_in(class_labels, pa.array(landmarks.classes, pa.string())).fill_null(NO_LABEL).to_numpy()
     verdicts = model.judge(vectors, placement.neighbors, codes)
-    tally = tally_nearest(landmarks.labels[placement.neighbors.rows[:, :NEAR]], len(landmarks.classes))
+    tally = tally_nearest(placement.neighbors.rows, landmarks.labels, len(landmarks.classes))
     original = placement.neighbors.rows[:, 0]
     is_copy = placement.neighbors.similarities[:, 0] >= duplicate_similarity
     applies = {

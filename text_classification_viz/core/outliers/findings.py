@@ -10,7 +10,7 @@ from text_classification_viz.core.outliers.ambiguity import two_topics
 from text_classification_viz.core.outliers.atypical import nearest_similarity
 from text_classification_viz.core.outliers.duplicates import Duplicates
 from text_classification_viz.core.outliers.noise_model import NoiseModel
-from text_classification_viz.core.outliers.votes import NEAR, tally_nearest
+from text_classification_viz.core.outliers.votes import tally_nearest
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Findings:
     @cached_property
     def tally(self) -> np.ndarray:
         """How many of the nearest `NEAR` rows have each label, int (n, K)."""
-        return tally_nearest(self.labels[self.neighbors.rows[:, :NEAR]], len(self.classes))
+        return tally_nearest(self.neighbors.rows, self.labels, len(self.classes))
 
 
 def likeliest_other(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -51,9 +51,9 @@ class OutlierReport:
     table
         Schema `core.tables.OUTLIER_REPORT`, one row for each training row, by rank.
     classes
-        Class labels in the order of `noise_transition`, sorted.
-    noise_transition
-        Share of each true class (row) that is given each label (column), (K, K).
+        Class labels in the order of `label_counts`, sorted.
+    label_counts
+        Rows to expect of each true class (row) with each label (column), (K, K).
     n_wrong_expected
         Number of wrong labels to expect, the sum of `score`.
     kind_counts
@@ -62,7 +62,7 @@ class OutlierReport:
 
     table: pa.Table
     classes: tuple[str, ...]
-    noise_transition: np.ndarray
+    label_counts: np.ndarray
     n_wrong_expected: float
     kind_counts: Mapping[str, int]
 
@@ -182,7 +182,7 @@ def outlier_report(
     return OutlierReport(
         table=table,
         classes=tuple(classes.tolist()),
-        noise_transition=noise.counts / np.maximum(noise.counts.sum(axis=1, keepdims=True), np.finfo(float).tiny),
+        label_counts=noise.counts,
         n_wrong_expected=findings.n_wrong_expected,
         kind_counts=counts,
     )

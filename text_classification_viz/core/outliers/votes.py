@@ -39,12 +39,30 @@ def neighbor_votes(neighbor_labels: np.ndarray, similarities: np.ndarray, n_clas
     return np.vstack(views)
 
 
-def tally_nearest(neighbor_labels: np.ndarray, n_classes: int) -> np.ndarray:
-    """How many of the nearest `NEAR` rows have each label, int (n, K), from the labels (n, k), nearest first."""
-    nearest = neighbor_labels[:, :NEAR]
+def tally_nearest(neighbors: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """How many of the nearest `NEAR` rows have each label.
+
+    Parameters
+    ----------
+    neighbors
+        Rows (n, k), nearest first. A list that ends with its last row repeated, as one of `keep_rows` may, is
+        counted up to there.
+    labels
+        Class of each row that may be a neighbour, integers below `n_classes`.
+    n_classes
+        K.
+
+    Returns
+    -------
+    numpy.ndarray
+        int (n, K).
+    """
+    nearest = neighbors[:, :NEAR]
     n_rows = len(nearest)
-    cells = n_classes * np.arange(n_rows)[:, None] + nearest
-    return np.bincount(cells.ravel(), minlength=n_rows * n_classes).reshape(n_rows, n_classes)
+    counted = np.ones(nearest.shape, dtype=bool)
+    counted[:, 1:] = nearest[:, 1:] != nearest[:, :-1]
+    cells = n_classes * np.arange(n_rows)[:, None] + labels[nearest]
+    return np.bincount(cells[counted], minlength=n_rows * n_classes).reshape(n_rows, n_classes)
 
 
 def _views(neighbor_labels: np.ndarray, similarities: np.ndarray, n_classes: int) -> np.ndarray:

@@ -96,6 +96,7 @@ def triage_data(report: pa.Table, maps: Sequence[PageMap], max_rows: int = MAX_R
         "conflict": _packed(shown["label_conflict"].to_numpy().astype(np.uint8)),
         "duplicate_of": _packed(_codes(shown["duplicate_of"], ids)),
         "neighbors": _lists(shown["neighbor_ids"], _codes(neighbors, ids), _flat(shown["neighbor_similarities"])),
+        "neighbor_labels": _packed(_codes(_flat(shown["neighbor_labels"]), classes)),
         "candidates": _lists(
             shown["candidate_labels"], _codes(candidates, classes), _flat(shown["candidate_probabilities"])
         ),

@@ -28,6 +28,8 @@ export function readRows(data) {
     duplicateOf: unpack(data.duplicate_of),
     reason: (row) => data.reasons[reasons[row]],
     neighbors: listReader(data.neighbors),
+    // in force, as the evidence counts them; `label` is upstream's, which a decision has to name
+    neighborLabels: listReader({ ...data.neighbors, codes: data.neighbor_labels }),
     candidates: listReader(data.candidates),
     tally: listReader(data.tally),
     maps: data.maps.map((map) => ({ ...map, x: unpack(map.x), y: unpack(map.y) })),

@@ -63,6 +63,7 @@ export function createDetail(evidence, decisions, rows, actions) {
 
   const neighbors = (row) => {
     const list = rows.neighbors(row);
+    const labels = rows.neighborLabels(row);
     return (
       list.length > 0 &&
       element(
@@ -72,12 +73,12 @@ export function createDetail(evidence, decisions, rows, actions) {
         element(
           "ol",
           { class: "neighbors" },
-          ...list.map(({ code, value }) =>
+          ...list.map(({ code, value }, place) =>
             element(
               "li",
               {},
               element("span", { class: "value", title: "Cosine similarity" }, value.toFixed(2)),
-              label(rows.label[code]),
+              label(labels[place].code),
               rowLink(code),
             ),
           ),

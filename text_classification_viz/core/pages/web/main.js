@@ -156,7 +156,12 @@ async function decide(decision, newCode = -1) {
 function note(text) {
   const before = recordOf(current);
   const record = isDecided(before)
-    ? { ...before, reviewer: reviewer.name() || before.reviewer, reviewed_at: new Date().toISOString() }
+    ? {
+        ...before,
+        reviewer: reviewer.name() || before.reviewer,
+        reviewed_at: new Date().toISOString(),
+        downloaded: false,
+      }
     : stamp(current, "", -1, "");
   reviews.setNote({ ...record, note: cleanText(text) });
   save();

@@ -137,10 +137,6 @@ export function createTable(table, rows, { decisionOf, onPick }) {
       grid.draw();
     },
 
-    refresh() {
-      grid.draw(false);
-    },
-
     setCurrent(row) {
       current = row;
       for (const line of body.querySelectorAll("tbody tr[data-row]")) mark(line);
