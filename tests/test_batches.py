@@ -139,8 +139,17 @@ class TestFiles:
         (tmp_path / "incoming" / "b.parquet").symlink_to(tmp_path / "outside")
         for name in ("a", "b"):
             (part,) = batch_parts(tmp_path / "incoming", name)
-            with pytest.raises(InputError, match=rf"{name}\.parquet: expected"):
+            with pytest.raises(InputError, match=rf"{name}\.parquet: expected a file, found a link that is not"):
                 read_part(part, retry_for_s=0)
+
+    def test_a_folder_in_a_batch_is_to_be_moved_away(self, tmp_path):
+        write_batch(tmp_path / "a.parquet" / "0.parquet" / "inner.parquet", NEW)
+        (part,) = batch_parts(tmp_path, "a")
+        with pytest.raises(
+            InputError,
+            match=r"a\.parquet/0\.parquet: expected a file, found a directory; move it away and put a file there",
+        ):
+            read_part(part)
 
     def test_which_files_are_batches(self, tmp_path):
         for name in ("b.parquet", "a-1.2.parquet", ".hidden.parquet", "_tmp.parquet", "a b.parquet", "c.csv"):

@@ -3,6 +3,8 @@
 Against a real server that speaks S3, on loopback, with a proxy before it where uploads are to be cut.
 """
 
+import errno
+import itertools
 import json
 import os
 import random
@@ -13,6 +15,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -32,9 +35,12 @@ from synthetic import TrainingSet, make_training_set, write_upstream
 from text_classification_viz.assets.batches import BATCHES
 from text_classification_viz.automation import reviews_sensor
 from text_classification_viz.core.errors import InputError
+from text_classification_viz.core.projector_history import EVENTS as HISTORY
+from text_classification_viz.core.projector_history import write_history
 from text_classification_viz.definitions import data_root_of, upstream_storage_of
-from text_classification_viz.storage import object_store
+from text_classification_viz.storage import incoming_file, object_store, publishing
 from text_classification_viz.storage.data_root import DataRoot
+from text_classification_viz.storage.incoming_file import read_part
 from text_classification_viz.storage.object_store import bucket_and_prefix
 from text_classification_viz.storage.publishing import (
     newest_folder,
@@ -42,6 +48,7 @@ from text_classification_viz.storage.publishing import (
     published_file,
     published_folder,
     remove_old_folders,
+    scratch_folder,
 )
 from text_classification_viz.storage.results_io_manager import (
     NotPublished,
@@ -95,6 +102,17 @@ from text_classification_viz.storage.publishing import published_folder
 with published_folder(bucket_and_prefix(sys.argv[1]), last="events*") as folder:
     for name in ("a", "events.1", "z"):
         (folder / name).write_bytes(random.Random(1).randbytes(2_000_000 if name == "z" else 100))
+"""
+# A writer of the run after the newest, the third of whose events files does not get through.
+HISTORY_WRITER = """
+import sys
+from text_classification_viz.core.projector_history import EVENTS, write_history
+from text_classification_viz.storage.object_store import bucket_and_prefix
+from text_classification_viz.storage.publishing import newest_folder, published_folder
+run, last = bucket_and_prefix(sys.argv[1]), EVENTS + "*"
+with published_folder(run, last=last) as folder, newest_folder(run.parent, "run_?", last) as newest:
+    write_history(folder, {"rows": 1}, {}, newest)
+    (folder / f"{EVENTS}000003").write_bytes(bytes(2_000_000))
 """
 
 
@@ -218,27 +236,30 @@ def test_nothing_published_is_told_apart_from_a_store_that_does_not_answer(root)
     assert root.read("picture.png") == NEW
 
 
-def test_reader_during_a_hundred_overwrites_never_sees_a_part(root):
+def test_reader_during_overwrites_never_sees_a_part(root):
     publish_result(root.tables, "map", pa.table({"x": np.zeros(50_000)}), {**LINEAGE, "config": {"version": 0}})
     ended, seen = threading.Event(), []
 
     def overwrite():
-        for version in range(1, 101):
+        for version in itertools.count(1):
+            if ended.is_set():
+                return
             table = pa.table({"x": np.full(50_000 + version, float(version))})
             publish_result(root.tables, "map", table, {**LINEAGE, "config": {"version": version}})
-        ended.set()
 
-    writer = threading.Thread(target=overwrite)
-    writer.start()
-    while not ended.is_set():
-        table, lineage = read_result(root.tables, "map")
-        version = lineage["config"]["version"]
-        assert len(table) == 50_000 + version
-        assert table["x"].unique().to_pylist() == [version]
-        seen.append(version)
-    writer.join()
+    with ThreadPoolExecutor(1) as pool:
+        writer = pool.submit(overwrite)
+        try:
+            while len(set(seen)) <= 30 and not writer.done():
+                table, lineage = read_result(root.tables, "map")
+                version = lineage["config"]["version"]
+                assert len(table) == 50_000 + version
+                assert table["x"].unique().to_pylist() == [version]
+                seen.append(version)
+        finally:
+            ended.set()
+        writer.result()
     assert seen == sorted(seen)
-    assert len(set(seen)) > 10
 
 
 def test_object_that_is_overwritten_while_it_is_read_is_read_again_from_the_start(path, monkeypatch):
@@ -347,13 +368,16 @@ def test_upload_that_is_cut_leaves_the_old_object_and_the_next_one_heals(path, p
 
 @pytest.mark.parametrize("let_through", [0, MIB])
 def test_upload_that_gets_no_answer_is_given_up_and_does_not_end_later(path, proxy, monkeypatch, let_through):
-    monkeypatch.setattr(object_store, "PATIENCE_S", 1.0)
-    monkeypatch.setattr(object_store, "SLOWEST", 10 * MIB)
     proxy.let_through, proxy.hold = let_through, True
     with only(environment(proxy.address)):
-        with pytest.raises(
-            InputError, match="expected to write it, found 'no answer in time'; see to the store, the"
+        with (
+            monkeypatch.context() as impatient,
+            pytest.raises(
+                InputError, match="expected to write it, found 'no answer in time'; see to the store, the"
+            ),
         ):
+            impatient.setattr(object_store, "PATIENCE_S", 1.0)
+            impatient.setattr(object_store, "SLOWEST", 10 * MIB)
             publish(anew(path), os.urandom(3 * MIB))
         proxy.released.set()
         publish(path)
@@ -477,12 +501,14 @@ def test_reader_who_sees_the_last_files_sees_all(root):
         while not ended.is_set():
             seen.append(set(names(run)))
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    with published_folder(run, last="0*") as folder:
-        fill(folder, *files)
-    ended.set()
-    watcher.join()
+    with ThreadPoolExecutor(1) as pool:
+        watcher = pool.submit(watch)
+        try:
+            with published_folder(run, last="0*") as folder:
+                fill(folder, *files)
+        finally:
+            ended.set()
+        watcher.result()
     first, last = {name for name in files if name[0] != "0"}, {name for name in files if name[0] == "0"}
     assert any(0 < len(some) < 25 for some in seen)  # it is not there at once
     assert all(some >= first for some in seen if some & last)
@@ -534,6 +560,33 @@ def test_writer_killed_amid_a_folder_leaves_a_part_that_is_no_run_and_goes_with_
     assert names(runs) == ["run_3/events.2"]
 
 
+def test_history_loses_no_step_where_a_writer_was_killed_between_two_events_files(root, proxy):
+    runs, last = root.projector_runs, f"{HISTORY}*"
+
+    def publish_run(name):
+        with published_folder(runs / name, last=last) as folder, newest_folder(runs, "run_?", last) as newest:
+            return write_history(folder, {"rows": 1}, {}, newest)
+
+    assert [publish_run(f"run_{number}") for number in range(1, 5)] == [1, 2, 3, 4]
+    proxy.let_through = MIB
+    kill_while_it_uploads(proxy, HISTORY_WRITER, runs / "run_5")
+    assert names(runs / "run_5") == [f"{HISTORY}{step:06}" for step in (1, 2)]
+    assert publish_run("run_6") == 5
+    assert names(runs / "run_6") == [f"{HISTORY}{step:06}" for step in range(1, 6)]
+    for step in range(1, 5):
+        name = f"{HISTORY}{step:06}"
+        assert content(runs / "run_6" / name) == content(runs / "run_4" / name)
+
+
+def test_folder_that_lacks_none_of_the_files_of_the_one_before_it_is_the_newest(root):
+    """Its writer was killed before the last of all, or it is whole."""
+    runs = root.projector_runs
+    for name in ("run_1/events.1", "run_1/events.2", "run_2/events.1", "run_2/events.2"):
+        publish(runs / name, name.encode())
+    with newest_folder(runs, "run_?", EVENTS) as newest:
+        assert (newest / "events.2").read_bytes() == b"run_2/events.2"
+
+
 def test_newest_folder_is_a_copy_of_its_last_files(root, room):
     runs = root.projector_runs
     with newest_folder(runs, "run_?", EVENTS) as newest:
@@ -553,6 +606,67 @@ def test_newest_folder_stays_and_so_do_those_of_other_people(root):
     assert remove_old_folders(runs, "run_?", keep_hours=0) == (["run_1"], [])
     assert names(runs) == ["baseline/file", "run_0", "run_2/file"]
     assert remove_old_folders(runs, "run_?", keep_hours=0) == ([], [])
+
+
+def test_scratch_of_the_last_writer_that_was_killed_goes_when_it_is_a_day_old(root, monkeypatch):
+    publish(root.scratch / "killed" / "000000.parquet", OLD)
+    with scratch_folder(root.scratch) as folder:
+        publish(folder / "000000.parquet")
+        assert len(names(root.scratch)) == 2
+    assert names(root.scratch) == ["killed/000000.parquet"]
+    monkeypatch.setattr(object_store, "ABANDONED_AFTER", timedelta(0))
+    with scratch_folder(root.scratch):
+        assert names(root.scratch) == []
+
+
+# Batches of new rows
+
+
+def test_part_of_a_batch_is_read_and_nothing_of_it_stays_here(root, room, tmp_path):
+    new = make_training_set()
+    write_batch(tmp_path / "a.parquet", new)
+    put(root.incoming, (tmp_path / "a.parquet").read_bytes(), "/a.parquet")
+    rows, embeddings = read_part(root.incoming / "a.parquet")
+    assert rows.table.to_pylist() == new.table.to_pylist()
+    np.testing.assert_array_equal(embeddings.array, new.vectors)
+    assert list(room.iterdir()) == []
+
+
+def test_part_of_a_batch_above_the_limit_is_refused_before_anything_of_it_is_copied(root, monkeypatch):
+    monkeypatch.setattr(incoming_file, "SIZE_LIMIT", 100)
+    put(root.incoming, bytes(101), "/a.parquet")
+    genuine, copied = object_store._parts, []
+
+    def recorded(path, size_limit):
+        for part in genuine(path, size_limit):
+            copied.append(len(part))
+            yield part
+
+    monkeypatch.setattr(object_store, "_parts", recorded)
+    with pytest.raises(
+        InputError, match=r"a\.parquet: expected at most 100 bytes, found 101; make it smaller, or move it away"
+    ):
+        read_part(root.incoming / "a.parquet")
+    assert copied == []
+
+
+def test_part_of_a_batch_for_which_this_machine_has_no_room_says_so(root, room, monkeypatch):
+    put(root.incoming, bytes(101), "/a.parquet")
+
+    def fill_up(source, target):
+        target.write(source.read(10))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing.shutil, "copyfileobj", fill_up)
+        with pytest.raises(
+            InputError, match=rf"^{room}: expected to write it, found 'No space left on device'; see to the disk"
+        ):
+            read_part(root.incoming / "a.parquet")
+    assert list(room.iterdir()) == []
+    monkeypatch.setattr("tempfile.tempdir", "/dev/null")
+    with pytest.raises(InputError, match=r"^/dev/null: expected to write it, found 'Not a directory'"):
+        read_part(root.incoming / "a.parquet")
 
 
 # Reviews

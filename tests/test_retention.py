@@ -47,6 +47,11 @@ def first_is_right() -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=True, metadata={"looked_at": 7})
 
 
+@dg.job
+def endless() -> None:
+    pass
+
+
 FIRST, SECOND = first.key, second.key
 CHECK = first_is_right.check_key
 DEFINITIONS = dg.Definitions(assets=[first, second, failing, by_region, observed], asset_checks=[first_is_right])
@@ -84,6 +89,19 @@ def aged(instance: dg.DagsterInstance, run_id: str, age_days: float) -> str:
     return run_id
 
 
+def later_try(
+    instance: dg.DagsterInstance,
+    of: str,
+    age_days: float,
+    status: dg.DagsterRunStatus = dg.DagsterRunStatus.FAILURE,
+) -> str:
+    """Try a run again, as `dg.execute_job` does with options of re-execution, and give the id of the new one."""
+    again = instance.create_run_for_job(
+        endless, status=status, parent_run_id=of, root_run_id=instance.get_run_by_id(of).root_run_id or of
+    )
+    return aged(instance, again.run_id, age_days)
+
+
 def remove_old_runs(instance: dg.DagsterInstance, keep_days: float = KEEP_DAYS) -> None:
     retention_job.execute_in_process(
         instance=instance, run_config={"ops": {"remove_old_runs": {"config": {"keep_days": keep_days}}}}
@@ -115,10 +133,6 @@ def test_old_runs_go_unless_what_they_made_or_checked_is_still_the_latest(instan
 
 
 def test_run_that_has_not_ended_stays_however_old_it_is(instance):
-    @dg.job
-    def endless() -> None:
-        pass
-
     waiting, running = (
         aged(instance, instance.create_run_for_job(endless, status=status).run_id, 1_000)
         for status in (dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED)
@@ -195,6 +209,30 @@ def test_runs_of_which_a_kept_one_is_a_later_try_stay(instance):
     remove_old_runs(instance)
     assert runs(instance) == {first_try, second_try}
     assert instance.get_run_group(second_try)
+
+
+@pytest.mark.parametrize(
+    ("age_days", "status"),
+    [(KEEP_DAYS - 1, dg.DagsterRunStatus.FAILURE), (60, dg.DagsterRunStatus.STARTED)],
+    ids=["young", "not ended"],
+)
+def test_runs_of_which_one_that_stays_for_its_age_is_a_later_try_stay(instance, age_days, status):
+    other = run(instance, 95, only(failing))
+    tries = [run(instance, 90, only(failing))]
+    for age in (80, 70):
+        tries.append(later_try(instance, tries[-1], age))
+    tries.append(later_try(instance, tries[-1], age_days, status))
+    remove_old_runs(instance)
+    assert other not in runs(instance)
+    assert runs(instance) == set(tries)
+    root, _ = instance.get_run_group(tries[-1])
+    assert root == tries[0]
+
+
+def test_tries_all_of_which_are_old_go(instance):
+    later_try(instance, later_try(instance, run(instance, 90, only(failing)), 80), 70)
+    remove_old_runs(instance)
+    assert not runs(instance)
 
 
 def test_each_partition_keeps_its_latest(instance):

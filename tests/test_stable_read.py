@@ -11,6 +11,9 @@ import pytest
 from genuine_pickles import ROWS
 
 from text_classification_viz.core.errors import InputError
+from text_classification_viz.storage import stable_read
+from text_classification_viz.storage.incoming_file import read_part
+from text_classification_viz.storage.review_files import read_reviews
 from text_classification_viz.storage.stable_read import UpstreamFile, read_stable
 from text_classification_viz.storage.upstream_files import read_train_set
 
@@ -35,6 +38,10 @@ def read_with(path, meanwhile, **options):
 def path(tmp_path):
     path = tmp_path / "value"
     path.write_bytes(b"before" * 10)
+    minute_ago = (
+        time.time() - 60
+    )  # so that a change of the same size is seen where clocks of file systems are coarse
+    os.utime(path, (minute_ago, minute_ago))
     return path
 
 
@@ -121,7 +128,7 @@ def test_a_broken_file_that_nobody_writes_to_is_refused(path):
 
 def test_a_broken_file_of_a_time_to_come_is_not_waited_for(path):
     """Many of such times one after the other would hold up a run for as long as somebody likes."""
-    os.utime(path, (time.time() + 3,) * 2)
+    os.utime(path, (time.time() + 3_600,) * 2)
     attempts = []
 
     def parse(file: UpstreamFile) -> bytes:
@@ -131,6 +138,70 @@ def test_a_broken_file_of_a_time_to_come_is_not_waited_for(path):
     with pytest.raises(InputError, match="expected a value, found none"):
         read_stable(path, parse, remedy=REMEDY)
     assert len(attempts) == 1
+
+
+UPSTREAM = "materialize train_set upstream first, or set UPSTREAM_STORAGE to where it is"
+OTHERS = "put a file there, or run this again without it"
+KINDS = {
+    "upstream": ("train_set", lambda path: read_train_set(path.parent), UPSTREAM),
+    "batch": ("part.parquet", read_part, OTHERS),
+    "review": ("a.csv", lambda path: read_reviews(path.parent), OTHERS),
+}
+
+
+def before_it_is_opened(monkeypatch, path, happens):
+    """Have something happen to a file after it was listed."""
+    genuine = os.open
+
+    def open_then(opened, *arguments, **options):
+        if os.fspath(opened) == str(path):
+            happens()
+        return genuine(opened, *arguments, **options)
+
+    monkeypatch.setattr(stable_read.os, "open", open_then)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_vanishes_after_it_was_listed_says_what_to_do_about_one_of_its_kind(
+    tmp_path, monkeypatch, kind
+):
+    name, read, remedy = KINDS[kind]
+    path = tmp_path / name
+    path.write_bytes(b"x")
+    before_it_is_opened(monkeypatch, path, path.unlink)
+    with pytest.raises(InputError) as caught:
+        read(path)
+    assert str(caught.value) == f"{path}: expected a file, found none; {remedy}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_directory_in_place_of_a_file_says_what_to_do_about_one_of_its_kind(tmp_path, monkeypatch, kind):
+    name, read, remedy = KINDS[kind]
+    path = tmp_path / name
+    path.write_bytes(b"x")
+
+    def replace():
+        path.unlink()
+        path.mkdir()
+
+    before_it_is_opened(monkeypatch, path, replace)
+    with pytest.raises(InputError) as caught:
+        read(path)
+    assert str(caught.value) == f"{path}: expected a file, found a directory; move it away and {remedy}"
+
+
+@pytest.mark.parametrize(("kind", "target"), [("batch", "elsewhere"), ("upstream", "train_set")])
+def test_a_link_that_is_not_followed_is_no_fault_of_the_disk(tmp_path, kind, target):
+    """One of a batch, wherever it leads, and one of upstream's in a circle."""
+    name, read, _ = KINDS[kind]
+    path = tmp_path / name
+    path.symlink_to(tmp_path / target)
+    with pytest.raises(InputError) as caught:
+        read(path)
+    assert str(caught.value) == (
+        f"{path}: expected a file, found a link that is not followed; put a copy of what it stands for in its "
+        "place"
+    )
 
 
 def test_a_defect_of_a_parser_is_not_taken_for_a_fault_of_the_file(path):

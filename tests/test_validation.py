@@ -1,6 +1,8 @@
 """Upstream's validation rows in the graph: there, not there, half there, and broken."""
 
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +213,9 @@ def test_sensor_sees_validation_files_come_change_and_go(tmp_path):
     write_validation(graph.storage)
     changed, cursor = tick(cursor)
     assert changed == {"validation_set", "validation_embeddings"}
-    np.save(graph.storage / "validation_embeddings.npy", NEW.vectors[::-1])
+    rewritten = graph.storage / "validation_embeddings.npy"
+    np.save(rewritten, NEW.vectors[::-1])
+    os.utime(rewritten, (time.time() + 60,) * 2)  # the clock of a file system may be coarse
     changed, cursor = tick(cursor)
     assert changed == {"validation_embeddings"}
     (graph.storage / "validation_set.jsonl").unlink()

@@ -4,6 +4,7 @@ Belongs here: what goes with age from DAGSTER_HOME. Ticks go by `dagster.yaml`, 
 `projector_logs`, and what dead writers left behind by the next publish.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,8 +28,8 @@ class RetentionConfig(dg.Config):
 
 @dg.op(
     description="Removes runs that ended over keep_days ago, with their events and logs, unless an asset's latest "
-    "materialization or observation, or a check's latest evaluation, is theirs. A run in progress stays, however "
-    "old it is.",
+    "materialization or observation, or a check's latest evaluation, is theirs, or a later try of theirs stays. A "
+    "run in progress stays, however old it is.",
 )
 def remove_old_runs(context: dg.OpExecutionContext, config: RetentionConfig) -> None:
     """Remove them one by one, the oldest first; one that is interrupted leaves the rest for the next day.
@@ -37,12 +38,13 @@ def remove_old_runs(context: dg.OpExecutionContext, config: RetentionConfig) -> 
     """
     instance = context.instance
     end = datetime.now(UTC) - timedelta(days=config.keep_days)
-    records = instance.get_run_records(
-        dg.RunsFilter(statuses=FINISHED, created_before=end), order_by="create_timestamp", ascending=True
-    )
-    old = [record.dagster_run.run_id for record in records if (record.end_time or 0) < end.timestamp()]
+    # The young ones too: which run one is a later try of stands in itself, and only as a rule in its tags as well.
+    records = instance.get_run_records(order_by="create_timestamp", ascending=True)
+    runs = {record.dagster_run.run_id: record.dagster_run for record in records}
+    old = [record.dagster_run.run_id for record in records if _ended_before(record, end)]
     held = {run_id for run_id in old if _holds_what_stands(instance, run_id)}
-    kept = held | _ancestors(instance, held)
+    staying = held | (runs.keys() - old)
+    kept = held | (_ancestors(runs, staying) & set(old))
     removable = [run_id for run_id in old if run_id not in kept]
     n_left = 0
     for run_id in removable:
@@ -52,7 +54,7 @@ def remove_old_runs(context: dg.OpExecutionContext, config: RetentionConfig) -> 
             context.log.warning(f"run {run_id} could not be removed ({error!r})")
             n_left += 1
     context.log.info(
-        "Removed %d of %d runs that ended before %s; kept %d for what they or their later tries hold: %s",
+        "Removed %d of %d runs that ended before %s; kept %d for what they hold or for later tries that stay: %s",
         len(removable) - n_left,
         len(old),
         end.isoformat(timespec="seconds"),
@@ -80,6 +82,15 @@ retention_schedule = dg.ScheduleDefinition(
 )
 
 
+def _ended_before(record: dg.RunRecord, end: datetime) -> bool:
+    """Whether a run has ended, and did before `end`; one that never started has no time at which it did."""
+    return (
+        record.dagster_run.status in FINISHED
+        and record.create_timestamp < end
+        and (record.end_time or 0) < end.timestamp()
+    )
+
+
 def _holds_what_stands(instance: dg.DagsterInstance, run_id: str) -> bool:
     """Whether an asset's latest materialization or observation, or a check's latest evaluation, is the run's."""
     kinds = {
@@ -91,10 +102,17 @@ def _holds_what_stands(instance: dg.DagsterInstance, run_id: str) -> bool:
     return any(run_id in _latest_run(instance, event) for event in events)
 
 
-def _ancestors(instance: dg.DagsterInstance, run_ids: set[str]) -> set[str]:
-    """Those of which the runs are later tries, without which Dagster does not show them."""
-    runs = [instance.get_run_by_id(run_id) for run_id in run_ids]
-    return {ancestor for run in runs if run for ancestor in (run.parent_run_id, run.root_run_id) if ancestor}
+def _ancestors(runs: Mapping[str, dg.DagsterRun], run_ids: Iterable[str]) -> set[str]:
+    """Those of which the runs are later tries, and so on back, without which Dagster does not show them."""
+    ancestors: set[str] = set()
+    waiting = list(run_ids)
+    while waiting:
+        run = runs.get(waiting.pop())
+        for ancestor in (run.parent_run_id, run.root_run_id) if run else ():  # none: it was removed before
+            if ancestor and ancestor not in ancestors:
+                ancestors.add(ancestor)
+                waiting.append(ancestor)
+    return ancestors
 
 
 def _latest_run(instance: dg.DagsterInstance, event: dg.DagsterEvent) -> list[str]:

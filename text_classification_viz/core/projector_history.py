@@ -14,7 +14,7 @@ from typing import Any
 from text_classification_viz.core.plots import with_palette
 
 EVENTS = "events.out.tfevents."  # TensorBoard knows a run by such a file, and reads several in the order of names
-STEP_DIGITS = 6  # of a step, which ends the name
+STEP_DIGITS = 6  # of a step, which ends the name: by name, files are in the order of their steps
 MAX_STEPS = 100  # runs that the history goes back
 SHRUNK_BY = 2  # pictures, in width and height: TensorBoard shows them small
 

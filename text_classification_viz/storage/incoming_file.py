@@ -125,7 +125,7 @@ def read_part(
         A file that cannot be read, or that holds anything but at least one row of `ROWS`, and a float32 vector of
         one width for each.
     """
-    with local_file(path) as file:
+    with local_file(path, SIZE_LIMIT) as file:
         (table, vectors), source = read_stable(
             file,
             _parse,

@@ -140,7 +140,7 @@ def list_folder(folder: UPath) -> list[UPath]:
 
 @contextmanager
 def published_folder(path: UPath, last: str) -> Iterator[Path]:
-    """Fill a folder on this machine, and send its files one by one, those that match `last` after all others."""
+    """Fill a folder on this machine, and send its files one by one by name, those that match `last` at the end."""
     if _files_under(path):
         raise InputError(f"{path}: expected nothing there yet, found objects; move them away, then run this again")
     with _temporary_folder() as folder:
@@ -158,18 +158,22 @@ def published_folder(path: UPath, last: str) -> Iterator[Path]:
 
 @contextmanager
 def newest_folder(parent: UPath, pattern: str, last: str) -> Iterator[Path | None]:
-    """Give a copy, on this machine, of those files of the newest whole folder that match `last`."""
+    """Give a copy, on this machine, of the files that match `last` in the folder that has the last such name.
+
+    They are sent in the order of their names, so that a folder whose writer was killed between two of them ends no
+    later than the one that it was to continue.
+    """
     names = [
-        (folder, file)
+        (file, folder)
         for folder, _, file in (name.partition("/") for name in _files_under(parent))
         if fnmatchcase(folder, pattern) and fnmatchcase(file, last) and "/" not in file
     ]
     if not names:
         yield None
         return
-    newest, _ = max(names)
+    _, newest = max(names)
     with _temporary_folder() as copy:
-        for folder, file in names:
+        for file, folder in names:
             if folder == newest:
                 with open_published(parent / folder / file) as content, (copy / file).open("wb") as target:
                     shutil.copyfileobj(content, target)
@@ -177,31 +181,15 @@ def newest_folder(parent: UPath, pattern: str, last: str) -> Iterator[Path | Non
 
 
 def remove_old_folders(parent: UPath, pattern: str, keep_hours: float) -> tuple[list[str], list[str]]:
-    """Remove the objects of each folder; its age is that of the newest of them."""
-    modified: dict[str, float] = {}
-    for name, found in _files_under(parent).items():
-        folder, slash, _ = name.partition("/")
-        if slash and fnmatchcase(folder, pattern):
-            modified[folder] = max(modified.get(folder, 0.0), found["LastModified"].timestamp())
-    removed, left = [], []
-    for folder in sorted(modified, key=lambda folder: (modified[folder], folder))[:-1]:
-        if time.time() - modified[folder] <= keep_hours * 3_600:
-            continue
-        try:
-            with clear_errors(parent / folder, "remove it"):
-                parent.fs.rm((parent / folder).path, recursive=True)
-            removed.append(folder)
-        except FileNotFoundError:  # another run removes the same
-            continue
-        except InputError:
-            left.append(folder)
-    return removed, left
+    """Remove the objects of each folder but the newest; its age is that of the newest of them."""
+    return _remove_if_old(parent, _by_age(parent, pattern)[:-1], keep_hours)
 
 
 @contextmanager
 def scratch_folder(parent: UPath) -> Iterator[UPath]:
     """Give a name under which there is nothing; what is older than any run under other names goes first."""
-    remove_old_folders(parent, "*", ABANDONED_AFTER.total_seconds() / 3_600)
+    # The newest of them too: the one of this run, which would be newer, has no object yet.
+    _remove_if_old(parent, _by_age(parent, "*"), ABANDONED_AFTER.total_seconds() / 3_600)
     folder = parent / uuid.uuid4().hex
     try:
         yield folder
@@ -300,6 +288,34 @@ def _files_under(folder: UPath) -> dict[str, dict[str, Any]]:
     with clear_errors(folder, "list it"):
         found = folder.fs.find(folder.path, detail=True)
     return {key.removeprefix(folder.path + "/"): about for key, about in found.items()}
+
+
+def _by_age(parent: UPath, pattern: str) -> list[tuple[float, str]]:
+    """Folders with the time when they were last written, the oldest first."""
+    modified: dict[str, float] = {}
+    for name, found in _files_under(parent).items():
+        folder, slash, _ = name.partition("/")
+        if slash and fnmatchcase(folder, pattern):
+            modified[folder] = max(modified.get(folder, 0.0), found["LastModified"].timestamp())
+    return sorted((written, folder) for folder, written in modified.items())
+
+
+def _remove_if_old(
+    parent: UPath, folders: list[tuple[float, str]], keep_hours: float
+) -> tuple[list[str], list[str]]:
+    removed, left = [], []
+    for written, folder in folders:
+        if time.time() - written <= keep_hours * 3_600:
+            continue
+        try:
+            with clear_errors(parent / folder, "remove it"):
+                parent.fs.rm((parent / folder).path, recursive=True)
+            removed.append(folder)
+        except FileNotFoundError:  # another run removes the same
+            continue
+        except InputError:
+            left.append(folder)
+    return removed, left
 
 
 def _room_on_this_machine() -> AbstractContextManager[None]:

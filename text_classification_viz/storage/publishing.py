@@ -49,8 +49,9 @@ def published_folder(path: AnyPath, *, last: str = "*") -> AbstractContextManage
     """Give an empty folder that becomes `path`, which must not exist, when the block ends well.
 
     On a disk it appears at once. An object store has no such step: there its files appear one by one, those whose
-    names match `last` after all others, so that whoever waits for these sees the whole, and whoever does not may
-    see a part for as long as the upload takes, or for good where its writer was killed.
+    names match `last` after all others, and these by name, so that whoever waits for the last of these sees the
+    whole, and whoever does not may see a part for as long as the upload takes, or for good where its writer was
+    killed.
 
     Raises
     ------
@@ -61,7 +62,11 @@ def published_folder(path: AnyPath, *, last: str = "*") -> AbstractContextManage
 
 
 def newest_folder(parent: AnyPath, pattern: str, last: str) -> AbstractContextManager[Path | None]:
-    """Give the last by name of the folders in `parent`, to read those of its files that match `last`.
+    """Give the newest of the folders in `parent`, to read those of its files that match `last`.
+
+    On a disk, where all are whole, that is the last by name. In an object store it is the one that has the last of
+    such files by name, whole or not: each folder is to hold those of the one before it and one that comes after
+    them, so that what a killed writer left is not taken for newer than what it was to continue.
 
     Parameters
     ----------
@@ -129,23 +134,38 @@ def scratch_folder(parent: AnyPath) -> AbstractContextManager[AnyPath]:
 
 
 @contextmanager
-def local_file(path: AnyPath) -> Iterator[Path]:
+def local_file(path: AnyPath, size_limit: int) -> Iterator[Path]:
     """Give a file as one of this machine: itself on a disk, and of an object a copy that goes with the block.
 
     What an InputError says of the copy, it says of the object.
 
+    Parameters
+    ----------
+    path
+        A file that is not ours, and may be anything.
+    size_limit
+        Most bytes that an object may have to be copied; whoever reads the file sees to that of one on a disk.
+
     Raises
     ------
     InputError
-        There is no such object, or the store does not hand it out.
+        There is no such object, it is above `size_limit`, the store does not hand it out, or this machine has no
+        room for it.
     """
     if isinstance(path, Path):
         yield path
         return
-    with tempfile.TemporaryDirectory() as folder:
+    room = Path(tempfile.gettempdir())
+    with disk.clear_errors(room):
+        temporary = tempfile.TemporaryDirectory()
+    with temporary as folder:
         copy = Path(folder) / path.name
         try:
-            with open_published(path) as content, copy.open("wb") as target:
+            with (
+                object_store.open_published(path, size_limit) as content,
+                disk.clear_errors(room),
+                copy.open("wb") as target,
+            ):
                 shutil.copyfileobj(content, target)
         except FileNotFoundError:
             raise InputError(f"{path}: expected an object, found none; leave it there again") from None

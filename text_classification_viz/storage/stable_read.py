@@ -5,6 +5,7 @@ the parsers, which read from an `UpstreamFile`. The file is never memory-mapped:
 the same inode, which would end a process that has it mapped with SIGBUS.
 """
 
+import errno
 import hashlib
 import io
 import logging
@@ -28,6 +29,7 @@ FIRST_WAIT_S = 0.05  # doubled after each attempt
 LONGEST_WAIT_S = 1.0
 SETTLED_AFTER_S = 2.0  # a broken file that was written to this recently may be in the middle of being written
 WAIT_AND_RETRY = "wait until its writer has finished, then run this again"
+PUT_OR_LEAVE = "put a file there, or run this again without it"
 
 
 class UpstreamFile(io.BufferedReader):
@@ -154,6 +156,7 @@ def read_stable(
     parse: Callable[[UpstreamFile], T],
     *,
     remedy: str,
+    missing: str = PUT_OR_LEAVE,
     size_limit: int | None = None,
     follow_links: bool = True,
     retry_for_s: float = RETRY_FOR_S,
@@ -169,6 +172,8 @@ def read_stable(
         Reads the file to its end and gives its value, or raises InputError.
     remedy
         What to do about a broken file, for messages.
+    missing
+        What to do where there is no such file, or a folder, for messages.
     size_limit
         Most bytes that the file may have; None for any number.
     follow_links
@@ -197,7 +202,7 @@ def read_stable(
                     problem = error
                 changed = file.has_changed()
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise _unreadable(path, error, missing) from error
 
         if not changed and not problem:
             return value, Source(str(path), file.sha256)
@@ -215,14 +220,16 @@ def read_stable(
         wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
 
-def _unreadable(path: Path, error: OSError) -> InputError:
+def _unreadable(path: Path, error: OSError, missing: str) -> InputError:
     if isinstance(error, FileNotFoundError):
-        return InputError(
-            f"{path}: expected a file, found none; materialize {path.stem} upstream first, "
-            "or set UPSTREAM_STORAGE to where it is"
-        )
+        return InputError(f"{path}: expected a file, found none; {missing}")
     if isinstance(error, IsADirectoryError):
-        return InputError(f"{path}: expected a file, found a directory; move it away and materialize {path.stem}")
+        return InputError(f"{path}: expected a file, found a directory; move it away and {missing}")
+    if error.errno == errno.ELOOP:  # where links are not followed, or in a circle
+        return InputError(
+            f"{path}: expected a file, found a link that is not followed; put a copy of what it stands for in its "
+            "place"
+        )
     if isinstance(error, PermissionError):
         return InputError(
             f"{path}: expected a file that user {os.geteuid()} may read, found no permission; give that user "

@@ -39,6 +39,7 @@ LIMITS = {
     "validation_embeddings": TRAIN_EMBEDDINGS_LIMIT,
 }
 
+MISSING = "materialize {key} upstream first, or set UPSTREAM_STORAGE to where it is"
 UPSTREAM_CLASS = "text_classification.transforms.LabelTransform"  # what upstream's pickle names its class
 
 _LOG = logging.getLogger(__name__)
@@ -98,6 +99,7 @@ def hash_file(path: Path, *, retry_for_s: float = RETRY_FOR_S, log: logging.Logg
         path,
         _read_to_end,
         remedy=f"materialize {path.stem} upstream again",
+        missing=MISSING.format(key=path.stem),
         size_limit=LIMITS.get(path.stem),  # a file of holes takes no disk, and hours to read
         retry_for_s=retry_for_s,
         log=log,
@@ -162,6 +164,7 @@ def read_train_set(
         path,
         parsers[path.suffix],
         remedy=train_set_file.REMEDY.format(key=key),
+        missing=MISSING.format(key=key),
         size_limit=size_limit,
         retry_for_s=retry_for_s,
         log=log,
@@ -192,6 +195,7 @@ def read_train_embeddings(
         path,
         parsers[path.suffix],
         remedy=train_embeddings_file.REMEDY.format(key=key),
+        missing=MISSING.format(key=key),
         size_limit=size_limit,
         retry_for_s=retry_for_s,
         log=log,
@@ -227,6 +231,7 @@ def read_label_transform(
         path,
         parsers[path.suffix],
         remedy=label_transform_file.REMEDY,
+        missing=MISSING.format(key="label_transform"),
         size_limit=size_limit,
         retry_for_s=retry_for_s,
         log=log,
