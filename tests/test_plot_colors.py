@@ -9,7 +9,6 @@ from text_classification_viz.core.plots.colors import (
     LETTER_CONTRAST,
     LIGHT,
     class_colors,
-    contrast,
     encoded,
     linear,
     readable,
@@ -21,6 +20,17 @@ LEAST_APART = 0.1  # largest difference of a channel, of any two classes
 ROUNDING = 1e-9
 
 themes = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+
+
+def luminance(color):
+    light = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color]
+    return 0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2]
+
+
+def contrast(one, other):
+    """Of two sRGB colours (3,), between 1 and 21, by WCAG 2's definition."""
+    darker, lighter = sorted(map(luminance, (one, other)))
+    return (lighter + 0.05) / (darker + 0.05)
 
 
 def test_contrast_is_that_of_wcag():

@@ -65,12 +65,6 @@ def readable(color: str | np.ndarray, background: str, least_contrast: float) ->
     return encoded(light + white * (1 - light))
 
 
-def contrast(one: np.ndarray, other: np.ndarray) -> float:
-    """WCAG 2's contrast of two sRGB colours (3,), between 1 and 21."""
-    darker, lighter = sorted(float(linear(color) @ WEIGHTS) for color in (one, other))
-    return (lighter + FLARE) / (darker + FLARE)
-
-
 def rgb(color: str) -> np.ndarray:
     """(3,) sRGB in [0, 1] of #RRGGBB."""
     return np.array([int(color[start : start + 2], 16) for start in (1, 3, 5)]) / 255
