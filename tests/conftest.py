@@ -3,6 +3,7 @@
 Belongs here: how a test learns its size, and where it says what it saw. SECURITY.md quotes the figures.
 """
 
+import os
 from collections.abc import Callable
 
 import hypothesis
@@ -18,11 +19,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "soak: tries something many times, and far more often with --soak")
     config.stash[_FIGURES] = []
+    _ask_this_machine_directly()
     examples = 2_000 if config.getoption("--soak") else 50
     hypothesis.settings.register_profile(
         "here", max_examples=examples, derandomize=True, deadline=None, database=None
     )
     hypothesis.settings.load_profile("here")
+
+
+def _ask_this_machine_directly() -> None:
+    """The servers that tests start are not behind the proxy that the environment may name."""
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1", "localhost"]))
 
 
 @pytest.fixture

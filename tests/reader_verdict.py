@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from genuine_pickles import NUMPY_CORES, READERS
+from memory import resident
 from watch import watched
 
 from text_classification_viz.core.errors import InputError
@@ -37,7 +38,7 @@ FORMS = (*PICKLES, *OPEN_FORMS, *REVIEWS, BATCH)
 MEMORY = 100 << 20  # bytes that a reader may take beside those of its file
 # Address space beyond that. Arrow sets aside what a page says it holds, of which it takes what it writes.
 SET_ASIDE = {"train_set.parquet": 3 << 30, BATCH: 3 << 30}
-LONGEST_S = 10  # for a file that is read in a millisecond
+LONGEST_S = 30  # for a file that is read in a millisecond; more is a hang
 LONGEST_MESSAGE = 10_000  # characters, for a person to read
 REFUSED, ACCEPTED, EQUAL, NO_PICKLE = "refused", "accepted", "equal to pickle's", "accepted, and pickle refuses"
 
@@ -104,7 +105,7 @@ def judge(form: str, content: bytes, folder: Path) -> Verdict:
     """
     home = place(form, content, folder)
     refusal = value = None
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     with watched() as events, _limits(MEMORY + len(content) + SET_ASIDE.get(form, 0)):
         start = time.perf_counter()
@@ -113,7 +114,7 @@ def judge(form: str, content: bytes, folder: Path) -> Verdict:
         except InputError as error:
             refusal = error
         seconds = time.perf_counter() - start
-    memory = _resident("VmHWM") - before - len(content)
+    memory = resident("VmHWM") - before - len(content)
     if events:
         raise Defect(f"code: {events}")
     if memory > MEMORY:
@@ -132,11 +133,6 @@ def warm_up(files: dict[str, tuple[bytes, ...]], folder: Path) -> None:
             for end in (None, -3, len(content) // 2):
                 with suppress(InputError):
                     read(form, place(form, content[:end], folder))
-
-
-def _resident(field: str) -> int:
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(rf"{field}:\s+(\d+) kB", status)[1]) << 10
 
 
 @contextmanager

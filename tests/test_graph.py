@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from graph import Graph, failure_of, make_graph, metadata_of
 
+from text_classification_viz.assets import projections, suspect_map
 from text_classification_viz.core import tables
 from text_classification_viz.definitions import build_definitions
 
@@ -41,6 +42,15 @@ PUBLISHED = (
         for ending in (".png", "_dark.png", ".svg")
     ),
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_day():
+    """Pictures carry the day, which may end between two runs that are compared."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (projections, suspect_map):
+            patch.setattr(module, "today", lambda: "2026-01-31")
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from test_projector_server import (
     headlines,
     legend,
     open_bookmark,
+    open_components,
     stretched,
     vectors,
     write_news,
@@ -46,7 +47,7 @@ def opened(page_file):
         page.on("pageerror", lambda error: thrown.append(error))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(page_file.as_uri())
-        page.wait_for_function(DRAWN_POINTS, timeout=60_000)
+        page.wait_for_function(DRAWN_POINTS)
         yield page
         assert not thrown
         assert [url for url in asked if not url.startswith("blob:")] == [page_file.as_uri()]
@@ -80,8 +81,7 @@ class TestOpened:
         assert np.allclose(drawn_points(opened), stretched(solid), atol=1e-3)
 
     def test_principal_components_come_when_asked_for(self, opened):
-        opened.locator('.ink-tab[data-tab="pca"]').click()
-        centres_on_screen(opened)
+        open_components(opened)
         assert (np.ptp(drawn_points(opened), axis=0) > 1.9).all()
 
     def test_texts_belong_to_their_points_and_are_only_text(self, opened):
@@ -113,7 +113,7 @@ def test_vectors_that_pass_for_text_are_opened_too(tmp_path):
     (tmp_path / "page.html").write_bytes(projector_page(tmp_path / "run"))
     with open_page() as page:
         page.goto((tmp_path / "page.html").as_uri())
-        page.wait_for_function(DRAWN_POINTS, timeout=60_000)
+        page.wait_for_function(DRAWN_POINTS)
         centres_on_screen(page)
         assert np.allclose(drawn_points(page)[:, :2], stretched(flat_map()), atol=1e-3)
 

@@ -31,6 +31,8 @@ MIDDLE = """(canvas, color) => {
   const box = canvas.getBoundingClientRect();
   return [box.x + x / n * box.width / canvas.width, box.y + y / n * box.height / canvas.height, n];
 }"""
+# What has changed is drawn with the next frame, and what that brings about with the one after it.
+TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 WATCH = """
 window.alert = (text) => { window.ran = text; };
 window.violations = [];
@@ -55,7 +57,7 @@ def opened(browser, path, init_script=""):
     """The page with nothing kept, which at the end has asked for nothing but itself, and broken no rule."""
     with browser.new_context(viewport=WINDOW, offline=True) as context:
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         requests, messages = [], []
         page.on("request", lambda request: requests.append(request.url))
         page.on("console", lambda message: messages.append(message.text))
@@ -85,6 +87,7 @@ def shown_row(page):
 
 def middle(page, label):
     """Where the points of a class are drawn, and how many pixels they take."""
+    page.evaluate(TWO_FRAMES)
     color = legend(page, label).locator(".swatch").evaluate("node => getComputedStyle(node).backgroundColor")
     return page.locator("#points").evaluate(MIDDLE, color)
 
@@ -215,6 +218,19 @@ def test_page_that_is_replaced_while_it_is_open_goes_on_and_opened_again_knows_t
     assert progress() == "0 of 11 reviewed"  # what was downloaded is for the folder of reviews to say
 
 
+def test_a_note_that_is_changed_after_the_download_is_still_to_be_handed_over(page, tmp_path):
+    page.keyboard.press("k")
+    give_name(page)
+    page.keyboard.press("ArrowUp")
+    download(page, tmp_path / "first")
+    page.locator("#note").fill("on second thoughts")
+    page.locator("#note").blur()
+    write_page(tmp_path, report_of(n_mislabelled=10))  # made anew: what was downloaded has had its turn
+    page.reload()
+    (decided,) = read_reviews(download(page, tmp_path / "second").parent)
+    assert (decided.id, decided.decision, decided.note) == (FIRST_ID, "keep", "on second thoughts")
+
+
 def test_undo_takes_back_decision_after_decision(page):
     page.keyboard.press("k")
     give_name(page)
@@ -287,7 +303,6 @@ def test_maps_are_drawn_to_scale_and_switched(page):
     assert np.allclose((art + sport) / 2 - weather, [0, (sport - art)[0] / 2], atol=10)
     page.locator("#maps button", has_text="t-SNE").click()
     assert page.locator("#map-facts").inner_text() == "parameters of t-SNE"
-    page.wait_for_timeout(100)
     art, sport, weather = (np.array(middle(page, label)[:2]) for label in CLASSES)
     assert abs(sport[0] - art[0]) < 10
     assert sport[1] < art[1]  # y points up
@@ -322,6 +337,16 @@ def test_the_row_in_full(page):
     assert page.locator("#table tr[aria-current]").inner_text().split("\t")[2] == "headline 7"
 
 
+def test_labels_of_neighbours_are_those_in_force(browser, tmp_path):
+    neighbor_labels = report_of()["neighbor_labels"].to_pylist()
+    neighbor_labels[0][0] = "WEATHER"  # headline 1, which is SPORT upstream and was relabelled
+    with opened(browser, write_page(tmp_path, report_of(neighbor_labels=neighbor_labels))) as page:
+        first = page.locator("#evidence .neighbors li").first
+        assert " ".join(first.inner_text().split()) == "0.90 WEATHER headline 1"
+        first.locator("button").click()
+        assert "SPORT" in page.locator("#evidence .labels").inner_text()
+
+
 def test_arrows_go_from_row_to_row_and_on_the_map_move_it(page):
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
@@ -330,11 +355,9 @@ def test_arrows_go_from_row_to_row_and_on_the_map_move_it(page):
     before = middle(page, "SPORT")
     page.locator("#points").focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(100)
     assert middle(page, "SPORT")[0] == pytest.approx(before[0] - 60, abs=2)
     assert shown_row(page) == "headline 1"
     page.keyboard.press("f")
-    page.wait_for_timeout(100)
     assert middle(page, "SPORT") == pytest.approx(before, abs=2)
 
 
@@ -342,12 +365,10 @@ def test_wheel_and_drag(page):
     x, y, _ = middle(page, "ART")
     page.mouse.move(x, y)
     page.mouse.wheel(0, -300)
-    page.wait_for_timeout(100)
     assert middle(page, "ART")[:2] == pytest.approx([x, y], abs=4)  # what is under the pointer stays there
     page.mouse.down()
     page.mouse.move(x + 40, y + 25, steps=4)
     page.mouse.up()
-    page.wait_for_timeout(100)
     assert middle(page, "ART")[:2] == pytest.approx([x + 40, y + 25], abs=4)
 
 
