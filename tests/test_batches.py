@@ -231,7 +231,9 @@ def started_ray() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        enough = {"num_cpus": 2, "_memory": 4 << 30}  # for Ray's bookkeeping, whatever is free
+        ray.init(**enough, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        assert ray.cluster_resources()["memory"] == 4 << 30
         yield
         ray.shutdown()
 
@@ -304,6 +306,20 @@ class TestParts:
         monkeypatch.setitem(__import__("sys").modules, "ray", None)
         with pytest.raises(InputError, match=r"expected the package ray.*text_classification_viz\[ray\]"):
             list(map_with_workers(lambda shared: abs, None, [1, 2], n_workers=2))
+
+    def test_machine_without_room_for_one_worker_is_no_reason_to_wait_for_ever(self, monkeypatch):
+        ray = pytest.importorskip("ray")
+        ended = []
+        for name, value in {
+            "is_initialized": lambda: False,
+            "init": lambda **options: None,
+            "cluster_resources": lambda: {"CPU": 2.0, "memory": 500.0 * 2**20},
+            "shutdown": lambda: ended.append(True),
+        }.items():
+            monkeypatch.setattr(ray, name, value)
+        with pytest.raises(InputError, match="expected 1,024 MiB of memory for each worker of Ray, found 500 MiB"):
+            list(map_with_workers(lambda shared: abs, None, [1, 2], n_workers=2))
+        assert ended
 
     def test_cluster_that_does_not_answer_is_named(self, monkeypatch):
         ray = pytest.importorskip("ray")

@@ -118,8 +118,8 @@ def _ray() -> Iterator[None]:
             "install text_classification_viz[ray], or set workers to 1"
         ) from error
     began = not ray.is_initialized()
+    address = os.environ.get("RAY_ADDRESS", "")
     if began:
-        address = os.environ.get("RAY_ADDRESS", "")
         _check_cluster(address)
         try:
             ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
@@ -134,10 +134,21 @@ def _ray() -> Iterator[None]:
                 f"{str(error)!r}; {remedy}"
             ) from error
     try:
+        if began and not address:  # a cluster may grow
+            _check_memory(ray.cluster_resources().get("memory", 0.0))
         yield
     finally:
         if began:
             ray.shutdown()
+
+
+def _check_memory(free: float) -> None:
+    """Raise InputError where no actor has room in so many bytes; Ray would wait for ever."""
+    if free < ACTOR_MEMORY:
+        raise InputError(
+            f"workers: expected {ACTOR_MEMORY >> 20:,} MiB of memory for each worker of Ray, found "
+            f"{int(free) >> 20:,} MiB free for all on this machine; end what else runs here, or set workers to 1"
+        )
 
 
 def _check_cluster(address: str) -> None:
