@@ -112,7 +112,9 @@ def test_another_label(kind, findings, sentence):
 
 
 def test_only_the_nearest_fifty_are_counted():
-    neighbors = [1] * 10 + [5] * 40 + [2] * 50  # 10 ART and 40 CRIME among the nearest 50; 50 more ART behind
+    neighbors = (
+        [1, 2] * 5 + [5, 6] * 20 + [2, 1] * 25
+    )  # 10 ART and 40 CRIME among the nearest 50; 50 more ART behind
     sentence = "Labelled ART; of its 50 nearest rows 40 are CRIME, 10 ART."
     assert reason_of("mislabelled", neighbors=neighbors) == sentence
     assert reason_of("none", neighbors=neighbors) == "Labelled ART, as are 10 of its 50 nearest rows."
