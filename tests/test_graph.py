@@ -13,6 +13,7 @@ import pytest
 from graph import Graph, failure_of, make_graph, metadata_of
 
 from text_classification_viz.assets import projections, suspect_map
+from text_classification_viz.assets.outlier_report import LABEL_COUNTS
 from text_classification_viz.core import tables
 from text_classification_viz.definitions import build_definitions
 
@@ -277,6 +278,17 @@ def test_misaligned_pair_can_be_published_on_request(copy_of_finished):
     evaluation = next(e for e in result.get_asset_check_evaluations() if "belong" in e.check_name)
     assert not evaluation.passed
     assert evaluation.severity == dg.AssetCheckSeverity.WARN
+
+
+def test_report_of_an_earlier_version_is_to_be_made_again(copy_of_finished):
+    path = copy_of_finished.data_root / "visualization" / "outlier_report.parquet"
+    report = pq.read_table(path)
+    metadata = {key: value for key, value in report.schema.metadata.items() if key != LABEL_COUNTS}
+    pq.write_table(report.replace_schema_metadata(metadata), path)
+    before = copy_of_finished.hashes()
+    result = copy_of_finished.run(["class_overlap"], raise_on_error=False)
+    assert "by an earlier version; materialize outlier_report again" in failure_of(result, "class_overlap")
+    assert copy_of_finished.hashes() == before
 
 
 def test_inputs_from_different_upstream_files_are_refused(copy_of_finished):
