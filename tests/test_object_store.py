@@ -38,7 +38,7 @@ from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.projector_history import EVENTS as HISTORY
 from text_classification_viz.core.projector_history import write_history
 from text_classification_viz.definitions import data_root_of, upstream_storage_of
-from text_classification_viz.storage import incoming_file, object_store, publishing
+from text_classification_viz.storage import incoming_file, object_store
 from text_classification_viz.storage.data_root import DataRoot
 from text_classification_viz.storage.incoming_file import read_part
 from text_classification_viz.storage.object_store import bucket_and_prefix
@@ -658,7 +658,7 @@ def test_part_of_a_batch_for_which_this_machine_has_no_room_says_so(root, room, 
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(publishing.shutil, "copyfileobj", fill_up)
+        patch.setattr(object_store.shutil, "copyfileobj", fill_up)
         with pytest.raises(
             InputError, match=rf"^{room}: expected to write it, found 'No space left on device'; see to the disk"
         ):

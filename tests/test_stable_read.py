@@ -38,10 +38,8 @@ def read_with(path, meanwhile, **options):
 def path(tmp_path):
     path = tmp_path / "value"
     path.write_bytes(b"before" * 10)
-    minute_ago = (
-        time.time() - 60
-    )  # so that a change of the same size is seen where clocks of file systems are coarse
-    os.utime(path, (minute_ago, minute_ago))
+    # So that a change of the same size is seen where the clocks of file systems are coarse.
+    os.utime(path, (time.time() - 60,) * 2)
     return path
 
 

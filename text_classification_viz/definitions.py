@@ -1,4 +1,7 @@
-"""The one Definitions object: every asset, check, job, schedule, sensor and resource, and nothing else."""
+"""The one Definitions object: every asset, check, job, schedule, sensor and resource.
+
+Nothing else belongs here but how a process that has loaded it ends.
+"""
 
 import atexit
 import gc

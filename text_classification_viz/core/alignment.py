@@ -64,7 +64,8 @@ class Alignment:
     def __str__(self) -> str:
         pairs = f"{self.equal_vector_pairs} of {self.equal_text_pairs} pairs with equal text have equal vectors"
         if np.isnan(self.label_agreement):
-            return f"{pairs}; label agreement not tested (too few rows, or too few in all classes but one)"
+            untested = f"fewer than {MIN_ROWS} rows, or too few in all classes but one"
+            return f"{pairs}; label agreement not tested ({untested})"
         return (
             f"{pairs}; nearest neighbours agree on the label in {self.label_agreement:.1%} of cases, "
             f"with shuffled labels in {self.chance_agreement:.1%} ± {self.chance_sd:.1%}"

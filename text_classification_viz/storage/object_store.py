@@ -121,6 +121,18 @@ def read_object(path: UPath, size_limit: int) -> bytes:
     return content
 
 
+@contextmanager
+def local_copy(path: UPath, size_limit: int) -> Iterator[Path]:
+    """Give a copy, on this machine, of an object that is not ours, and may be anything."""
+    with _temporary_folder() as folder:
+        copy = folder / path.name
+        try:
+            _copy(path, copy, size_limit)
+        except FileNotFoundError:
+            raise InputError(f"{path}: expected an object, found none; leave it there again") from None
+        yield copy
+
+
 def list_folder(folder: UPath) -> list[UPath]:
     """List by name what is in a folder, itself a folder or not; one that does not exist has nothing.
 
@@ -175,8 +187,7 @@ def newest_folder(parent: UPath, pattern: str, last: str) -> Iterator[Path | Non
     with _temporary_folder() as copy:
         for file, folder in names:
             if folder == newest:
-                with open_published(parent / folder / file) as content, (copy / file).open("wb") as target:
-                    shutil.copyfileobj(content, target)
+                _copy(parent / folder / file, copy / file)
         yield copy
 
 
@@ -237,6 +248,11 @@ def clear_errors(path: UPath, wish: str) -> Iterator[None]:
     else:
         return
     raise InputError(f"{path}: expected to {wish}, found {found}; {remedy}. What was published is unharmed")
+
+
+def _copy(path: UPath, target: Path, size_limit: int | None = None) -> None:
+    with open_published(path, size_limit) as content, target.open("wb") as file:
+        shutil.copyfileobj(content, file)
 
 
 def _upload(file: str, path: UPath) -> None:

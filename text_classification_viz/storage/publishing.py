@@ -4,8 +4,6 @@ Belongs here: what is promised wherever results go. How it is kept is the busine
 machine, and of `object_store` for s3://bucket/prefix; what the bytes mean is the callers'.
 """
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -155,20 +153,7 @@ def local_file(path: AnyPath, size_limit: int) -> Iterator[Path]:
     if isinstance(path, Path):
         yield path
         return
-    room = Path(tempfile.gettempdir())
-    with disk.clear_errors(room):
-        temporary = tempfile.TemporaryDirectory()
-    with temporary as folder:
-        copy = Path(folder) / path.name
-        try:
-            with (
-                object_store.open_published(path, size_limit) as content,
-                disk.clear_errors(room),
-                copy.open("wb") as target,
-            ):
-                shutil.copyfileobj(content, target)
-        except FileNotFoundError:
-            raise InputError(f"{path}: expected an object, found none; leave it there again") from None
+    with object_store.local_copy(path, size_limit) as copy:
         try:
             yield copy
         except InputError as error:

@@ -243,9 +243,8 @@ def _pixels(figure: "Figure") -> "Image":
 
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return Image.fromarray(
-        np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
-    )  # nothing shines through
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # nothing shines through
+    return Image.fromarray(np.ascontiguousarray(pixels))
 
 
 def _png(picture: "Image") -> bytes:

@@ -13,7 +13,7 @@ function listReader({ ends, codes, values }) {
   const [end, code, value] = [ends, codes, values].map(unpack);
   return (row) => {
     const list = [];
-    for (let i = row ? end[row - 1] : 0; i < end[row]; i++) list.push({ code: code[i], value: value[i] });
+    for (let i = row ? end[row - 1] : 0; i < end[row]; i++) list.push({ code: code[i], value: value[i], place: i });
     return list;
   };
 }
@@ -28,8 +28,8 @@ export function readRows(data) {
     duplicateOf: unpack(data.duplicate_of),
     reason: (row) => data.reasons[reasons[row]],
     neighbors: listReader(data.neighbors),
-    // in force, as the evidence counts them; `label` is upstream's, which a decision has to name
-    neighborLabels: listReader({ ...data.neighbors, codes: data.neighbor_labels }),
+    // by place among the neighbours of all rows: in force, where `label` is upstream's, which a decision has to name
+    neighborLabel: unpack(data.neighbor_labels),
     candidates: listReader(data.candidates),
     tally: listReader(data.tally),
     maps: data.maps.map((map) => ({ ...map, x: unpack(map.x), y: unpack(map.y) })),

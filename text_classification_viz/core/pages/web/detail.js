@@ -63,7 +63,6 @@ export function createDetail(evidence, decisions, rows, actions) {
 
   const neighbors = (row) => {
     const list = rows.neighbors(row);
-    const labels = rows.neighborLabels(row);
     return (
       list.length > 0 &&
       element(
@@ -73,12 +72,12 @@ export function createDetail(evidence, decisions, rows, actions) {
         element(
           "ol",
           { class: "neighbors" },
-          ...list.map(({ code, value }, place) =>
+          ...list.map(({ code, value, place }) =>
             element(
               "li",
               {},
               element("span", { class: "value", title: "Cosine similarity" }, value.toFixed(2)),
-              label(labels[place].code),
+              label(rows.neighborLabel[place]),
               rowLink(code),
             ),
           ),
