@@ -149,7 +149,8 @@ def test_a_reviewer_works_through_a_lasso_and_the_file_holds_exactly_that(page, 
     page.locator("#decisions .choices button", has_text="SPORT").click()
     give_name(page)
     page.locator("#table tbody tr", has_text="headline 6").click()
-    page.locator("#other-label").select_option("WEATHER")
+    page.locator("#other-label").click()
+    page.locator("#label-options li", has_text="WEATHER").click()
     assert page.locator("#progress-text").inner_text() == "2 of 3 reviewed"
     assert shown_row(page) == "headline 0"  # the one that is left
 
@@ -510,3 +511,54 @@ def test_a_sample_is_said_to_be_one_and_neighbours_outside_it_are_text(browser, 
         assert [text.split()[-1] for text in neighbors.all_inner_texts()] == ["1", "2", "3", "4", "5"]
         assert neighbors.locator("button").all_inner_texts()[:2] == ["headline 1", "headline 2"]
         assert 2 <= neighbors.locator("button").count() < 5
+
+
+def test_typing_a_label_decides_nothing_until_enter(page):
+    """`l` opens a list that filters as one types; it was a select, which chose by the first letter."""
+    row = shown_row(page)
+    page.keyboard.press("l")
+    page.keyboard.type("ART or weather, kdrn1", delay=5)
+    assert page.locator("#label-options li").count() == 0
+    page.keyboard.press("Enter")  # nothing matches, so nothing is chosen
+    page.keyboard.press("Escape")
+    assert page.locator("#label-dialog").is_hidden()
+    assert page.locator("#download-count").inner_text() == "0"
+    assert shown_row(page) == row
+    assert page.locator("#undo").is_disabled()
+
+
+def test_enter_alone_chooses_no_label(page):
+    page.keyboard.press("l")
+    page.keyboard.press("Enter")
+    assert page.locator("#label-dialog").is_visible()
+    assert page.locator("#undo").is_disabled()
+
+
+def test_a_label_is_found_by_typing_and_chosen_by_enter(page, tmp_path):
+    own = page.locator("#evidence .labels .label").first.inner_text()
+    chosen = next(name for name in CLASSES if name != own)
+    page.keyboard.press("l")
+    assert own not in page.locator("#label-options li").all_inner_texts()
+    page.keyboard.type(chosen[1:4].lower())
+    assert page.locator("#label-options li[aria-selected=true]").inner_text() == chosen
+    page.keyboard.press("Enter")
+    give_name(page)
+    page.locator("#label-dialog").wait_for(state="hidden")
+    report = report_of()
+    (decision,) = read_reviews(download(page, tmp_path / "reviews").parent)
+    assert (decision.decision, decision.new_label) == ("relabel", chosen)
+    assert decision.class_label == own
+    assert decision.id in report["id"].to_pylist()
+
+
+def test_arrows_move_through_the_filtered_labels(page):
+    page.keyboard.press("l")
+    names = page.locator("#label-options li").all_inner_texts()
+    marked = page.locator("#label-options li[aria-selected=true]")
+    page.keyboard.press("ArrowDown")
+    assert marked.inner_text() == names[0]
+    page.keyboard.press("ArrowUp")
+    assert marked.inner_text() == names[-1]
+    page.keyboard.press("ArrowDown")
+    assert marked.inner_text() == names[0]
+    assert page.locator("#label-filter").get_attribute("aria-activedescendant") == marked.get_attribute("id")

@@ -165,22 +165,21 @@ export function createDetail(evidence, decisions, rows, actions) {
   function showDecisions(row, record) {
     const offered = offeredLabels(rows, row);
     const others = [...rows.classes.keys()].filter((code) => code !== rows.label[row] && !offered.includes(code));
+    const isOther =
+      record?.decision === "relabel" && others.some((code) => rows.classes[code] === record.new_label);
     const more = element(
-      "select",
+      "button",
       {
         id: "other-label",
-        "aria-label": "Relabel as",
+        type: "button",
+        "aria-haspopup": "dialog",
+        "aria-pressed": String(isOther),
         title: "Relabel as (l)",
-        onchange: (event) => actions.decide("relabel", Number(event.target.value)),
+        onclick: actions.chooseLabel,
       },
-      element("option", { value: "", selected: true, disabled: true, hidden: true }, "other label…"),
-      ...others.map((code) => element("option", { value: code }, rows.classes[code])),
+      element("kbd", {}, "l"),
+      element("bdi", {}, isOther ? record.new_label : "other label…"),
     );
-    more.classList.toggle(
-      "chosen",
-      record?.decision === "relabel" && others.some((code) => rows.classes[code] === record.new_label),
-    );
-    if (more.classList.contains("chosen")) more.value = String(rows.classes.indexOf(record.new_label));
     const note = element("textarea", {
       id: "note",
       maxlength: "10000", // as the reader of reviews takes

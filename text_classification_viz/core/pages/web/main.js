@@ -8,6 +8,7 @@ import { downloadReviews, importReviews } from "./files.js";
 import { createFilterBar } from "./filter_bar.js";
 import { createSearch, defaultCriteria, isNarrow, matchingRows } from "./filters.js";
 import { ZOOM_STEP, setUpGestures } from "./gestures.js";
+import { createLabelPicker } from "./label_picker.js";
 import { FAINT, HIDDEN, LISTED, PLAIN, createMap } from "./map.js";
 import { createReviewer } from "./reviewer.js";
 import { Reviews, cleanText, isDecided } from "./reviews.js";
@@ -45,7 +46,8 @@ const table = createTable(byId("table"), rows, {
   decisionOf: (row) => decisionText(recordOf(row)) || (rows.reviewed[row] ? "reviewed" : ""),
   onPick: goTo,
 });
-const detail = createDetail(byId("evidence"), byId("decisions"), rows, { goTo, decide, note, whereOnMap });
+const detail = createDetail(byId("evidence"), byId("decisions"), rows, { goTo, decide, chooseLabel, note, whereOnMap });
+const openLabelPicker = createLabelPicker(rows, (code) => decide("relabel", code));
 const reviewer = createReviewer(storage);
 const filterBar = createFilterBar(rows, criteria, onFilter);
 
@@ -151,6 +153,12 @@ async function decide(decision, newCode = -1) {
   } else {
     goTo(next);
   }
+}
+
+// Every label but the row's own: one that has a button can be typed, too.
+function chooseLabel() {
+  if (current < 0) return;
+  openLabelPicker([...rows.classes.keys()].filter((code) => code !== rows.label[current]));
 }
 
 function note(text) {
@@ -272,7 +280,7 @@ setUpShortcuts(
       ["k", "keep the label", ["k"], () => decide("keep")],
       ["r", "relabel as suggested", ["r"], () => decide("relabel", rows.suggestion[current])],
       ["1 … 9", "relabel as the button of this number", [..."123456789"], relabelByDigit],
-      ["l", "choose another label", ["l"], () => byId("other-label")?.focus()],
+      ["l", "choose another label", ["l"], chooseLabel],
       ["d", "drop the row", ["d"], () => decide("drop")],
       ["n", "write a note; Esc when done", ["n"], () => byId("note")?.focus()],
       ["u", "undo", ["u"], undo],
