@@ -1,5 +1,7 @@
 """Figures of maps against scikit-learn's, against loops, and where the answer is known."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from synthetic import make_training_set
@@ -68,7 +70,11 @@ def test_a_sample_is_near_the_whole_and_the_same_again(rows):
 def test_blocks_make_no_difference(rows, monkeypatch):
     whole = measure_quality(*rows)
     monkeypatch.setattr(quality_module, "ROW_BLOCK", 7)
-    assert measure_quality(*rows) == whole
+    in_blocks = measure_quality(*rows)
+    # BLAS sums a product of another shape in another order, which can swap the ranks of two rows equally near:
+    # each swap moves trustworthiness by less than 1e-6. The other figures come from the map alone.
+    assert in_blocks.trustworthiness == pytest.approx(whole.trustworthiness, abs=1e-5)
+    assert dataclasses.replace(in_blocks, trustworthiness=whole.trustworthiness) == whole
 
 
 def test_points_in_one_place_never_count_as_their_own_neighbours(rows):
