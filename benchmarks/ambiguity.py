@@ -33,15 +33,18 @@ from benchmarks.data import (
     reuters_texts,
 )
 from benchmarks.report import print_environment, print_table
+from text_classification_viz.core.inputs import TrainingData
+from text_classification_viz.core.label_model import (
+    Blocks,
+    fit_noise_model,
+    fit_sigmoids,
+    linear,
+    one_hot,
+    sigmoid,
+)
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors
-from text_classification_viz.core.outliers import outlier_report
-from text_classification_viz.core.outliers.ambiguity import topic_strengths, two_topics
-from text_classification_viz.core.outliers.blocks import Blocks
-from text_classification_viz.core.outliers.noise_model import fit_noise_model
-from text_classification_viz.core.outliers.regression import fit_sigmoids, linear, sigmoid
-from text_classification_viz.core.outliers.ridge import one_hot
+from text_classification_viz.core.outliers import outlier_report, topic_strengths, two_topics
 from text_classification_viz.core.tables import TRAIN
-from text_classification_viz.core.training_data import TrainingData
 
 N_TWO_TOPICS = 400
 N_WRONG = 200  # half of them with any other label, half with that of a near row

@@ -18,17 +18,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from text_classification_viz.core.training_data import TrainingData, join
-from text_classification_viz.core.upstream import TRAIN_SET, LabelTransform, Source, TrainEmbeddings, TrainSet
+from text_classification_viz.core.inputs import (
+    TRAIN_SET,
+    LabelTransform,
+    Source,
+    TrainEmbeddings,
+    TrainingData,
+    TrainSet,
+    join,
+)
 from text_classification_viz.demo.definitions import DATA_ROOT
 from text_classification_viz.demo.embedding import MODEL, embed
 from text_classification_viz.demo.newsgroups import LABELS, load_train_set
 from text_classification_viz.demo.vector_cache import cached_vectors
-from text_classification_viz.storage.upstream_files import (
-    read_label_transform,
-    read_train_embeddings,
-    read_train_set,
-)
+from text_classification_viz.sources import read_label_transform, read_train_embeddings, read_train_set
 
 CACHE = DATA_ROOT / "benchmarks"
 

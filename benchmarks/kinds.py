@@ -20,10 +20,9 @@ import numpy as np
 
 from benchmarks.data import CACHE, UnavailableError, embedded, joined_texts, labels_of, news, newsgroups
 from benchmarks.report import print_environment, print_table
+from text_classification_viz.core.inputs import TrainingData
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors
-from text_classification_viz.core.outliers.atypical import atypicality, nearest_similarity
-from text_classification_viz.core.outliers.duplicates import find_duplicates
-from text_classification_viz.core.training_data import TrainingData
+from text_classification_viz.core.outliers import atypicality, find_duplicates, nearest_similarity
 
 JUNK_SHARE = 0.01  # of the rows
 FLAGGED = (0.01, 0.02)  # shares of the rows that somebody looks at

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from text_classification_viz.core.quality import nearest_on_map
+from text_classification_viz.core.maps import nearest_on_map
 
 BLOCK_BYTES = 256 << 20  # of similarities at a time
 LABEL_NEIGHBORS = 10

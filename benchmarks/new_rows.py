@@ -24,14 +24,11 @@ import pyarrow.parquet as pq
 from benchmarks.data import DATA_SETS, DataSet, UnavailableError, load
 from benchmarks.label_noise import confusable, nearest_classes, uniform
 from benchmarks.report import print_environment, print_table
+from text_classification_viz.batch_work import Part, PartPlacer, PartSettings, map_with_workers
+from text_classification_viz.core.label_model import likeliest_wrong
+from text_classification_viz.core.layouts import curve_parameters, umap_layout
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors, find_neighbors_of
-from text_classification_viz.core.new_rows import LabelModel, Landmarks, place
-from text_classification_viz.core.new_rows.labels import wrong_probabilities
-from text_classification_viz.core.outliers.noise_model import likeliest_wrong
-from text_classification_viz.core.umap import umap_layout
-from text_classification_viz.core.umap_optimizer import curve_parameters
-from text_classification_viz.core.workers import map_with_workers
-from text_classification_viz.storage.new_rows_parts import Part, PartPlacer, PartSettings
+from text_classification_viz.core.new_rows import LabelModel, Landmarks, place, wrong_probabilities
 
 ON_MAP, KEPT = 10, 15  # neighbours on the map that vote for a label, and those that are to be near
 RATES = (0.05, 0.1, 0.2)

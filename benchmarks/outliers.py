@@ -20,8 +20,8 @@ from benchmarks.data import UnavailableError, joined_texts, labels_of, news, new
 from benchmarks.label_noise import confusable, instance_dependent, nearest_classes, text_probabilities, uniform
 from benchmarks.label_peers import LabelIssues, LabelledRows, label_issues
 from benchmarks.report import print_environment, print_table
+from text_classification_viz.core.inputs import TrainingData
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors
-from text_classification_viz.core.training_data import TrainingData
 
 RATES = (0.05, 0.1, 0.2)
 TUNING_SEEDS = range(3)  # our settings were chosen on these; figures that are reported come from others

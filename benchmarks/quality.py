@@ -16,9 +16,8 @@ from benchmarks.data import DATA_SETS, DataSet, UnavailableError, load
 from benchmarks.map_quality import FIGURES, map_qualities
 from benchmarks.recipe import tsne_map, umap_map
 from benchmarks.report import print_environment, print_table
+from text_classification_viz.core.layouts import tsne_layout, umap_layout
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors
-from text_classification_viz.core.tsne import tsne_layout
-from text_classification_viz.core.umap import umap_layout
 
 METHODS: dict[str, Callable[[DataSet, Neighbors, int], np.ndarray]] = {
     "umap-learn, 500 epochs": lambda data, _, seed: umap_map(data.vectors, seed, n_epochs=500),

@@ -20,9 +20,9 @@ import numpy as np
 from benchmarks.data import labels_of, training_data
 from benchmarks.map_quality import FIGURES, map_qualities
 from benchmarks.report import print_environment, print_table
+from text_classification_viz.core.layouts import umap_layout
+from text_classification_viz.core.maps import KnownMap, MappedRows, align, continue_map, displacements
 from text_classification_viz.core.neighbors import find_neighbors
-from text_classification_viz.core.stability import KnownMap, MappedRows, align, continue_map, displacements
-from text_classification_viz.core.umap import umap_layout
 
 HELD_OUT = 0.1  # of the rows: the first that come
 SCENARIOS = {"1 % once": [0.01], "10 % once": [0.1], "3 % ten times": [0.03] * 10}

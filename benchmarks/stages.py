@@ -17,15 +17,18 @@ import numpy as np
 from benchmarks.data import SIZES, WARM_UP_ROWS, labels_of, resized, training_data
 from benchmarks.recipe import find_label_issues, tsne_map, umap_map
 from benchmarks.report import print_environment, print_table
-from text_classification_viz.core.alignment import check_alignment
-from text_classification_viz.core.fuzzy_graph import fuzzy_graph
+from text_classification_viz.core.inputs import TrainingData, check_alignment
+from text_classification_viz.core.layouts import (
+    build_fuzzy_graph,
+    default_epochs,
+    optimize,
+    pca_start,
+    tsne_layout,
+    umap_layout,
+)
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors
 from text_classification_viz.core.outliers import outlier_report
 from text_classification_viz.core.sampling import sample_per_class
-from text_classification_viz.core.training_data import TrainingData
-from text_classification_viz.core.tsne import tsne_layout
-from text_classification_viz.core.umap import default_epochs, pca_start, umap_layout
-from text_classification_viz.core.umap_optimizer import optimize
 
 UMAP_NEIGHBORS = 10
 MIN_DIST = 0.1
@@ -71,7 +74,7 @@ def stages_of(data: TrainingData) -> Stages:
             vectors, neighbors, labels, optimizer="umap-learn"
         ),
         "UMAP by umap-learn, its own neighbours": lambda: umap_map(vectors),
-        f"UMAP's graph, k = {UMAP_NEIGHBORS}": lambda: fuzzy_graph(neighbors, UMAP_NEIGHBORS),
+        f"UMAP's graph, k = {UMAP_NEIGHBORS}": lambda: build_fuzzy_graph(neighbors, UMAP_NEIGHBORS),
         "UMAP's graph by umap-learn": lambda: umap_learn_graph(neighbors),
         "UMAP's optimiser alone": optimizer_alone(neighbors, start),
         **{
@@ -93,7 +96,7 @@ def stages_of(data: TrainingData) -> Stages:
 
 
 def optimizer_alone(neighbors: Neighbors, start: np.ndarray) -> Callable[[], object]:
-    graph = fuzzy_graph(neighbors, UMAP_NEIGHBORS)
+    graph = build_fuzzy_graph(neighbors, UMAP_NEIGHBORS)
     n_epochs = default_epochs(graph.n_rows, "sequential")
     return lambda: optimize(graph, start, min_dist=MIN_DIST, n_epochs=n_epochs)
 

@@ -19,12 +19,12 @@ import numpy as np
 from benchmarks.data import labels_of, resized, training_data
 from benchmarks.report import print_environment, print_table
 from tests.browser import open_page
+from text_classification_viz.core.inputs import TrainingData
+from text_classification_viz.core.layouts import umap_layout
+from text_classification_viz.core.maps import KnownMap, MappedRows
 from text_classification_viz.core.neighbors import find_neighbors
 from text_classification_viz.core.outliers import outlier_report
-from text_classification_viz.core.pages import PageMap, triage_page
-from text_classification_viz.core.stability import KnownMap, MappedRows
-from text_classification_viz.core.training_data import TrainingData
-from text_classification_viz.core.umap import umap_layout
+from text_classification_viz.views.triage_page import PageMap, triage_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

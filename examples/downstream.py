@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 
-from text_classification_viz.storage.results_io_manager import ResultsIOManager
+from text_classification_viz.resources import ResultsIOManager
 
 DATA_ROOT = Path(os.environ.get("DATA_ROOT", Path(__file__).parents[1] / "data")).absolute()
 

@@ -11,12 +11,15 @@ from text_classification_viz.assets.batches import BATCH, BATCHES, GROUP
 from text_classification_viz.assets.upstream import UPSTREAM_KEYS
 from text_classification_viz.assets.validation import VALIDATION
 from text_classification_viz.core.errors import InputError
-from text_classification_viz.storage.data_root import DataRoot
-from text_classification_viz.storage.incoming_file import NAMES_IN_WORDS, list_batches
-from text_classification_viz.storage.publishing import stamp_of
-from text_classification_viz.storage.review_files import review_files
-from text_classification_viz.storage.upstream_files import find_upstream_file, hash_file
-from text_classification_viz.storage.upstream_io_manager import VALIDATION_KEYS, UpstreamIOManager
+from text_classification_viz.resources import VALIDATION_KEYS, UpstreamIOManager
+from text_classification_viz.sources import (
+    NAMES_IN_WORDS,
+    find_upstream_file,
+    hash_file,
+    list_batches,
+    review_files,
+)
+from text_classification_viz.storage.publishing import DataRoot, stamp_of
 
 WEEKLY = "0 6 * * 1"
 BATCHES_AT_ONCE = 100  # runs that one tick starts; the others have their turn at the next

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from text_classification_viz.core.quality import MapQuality
+from text_classification_viz.core.maps import MapQuality
 
 LOW_RECALL = 0.98
 LOW_TRUSTWORTHINESS = 0.75  # points strewn at random have 0.5, maps of news and of newsgroups 0.9 and more

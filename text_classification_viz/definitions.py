@@ -29,12 +29,9 @@ from text_classification_viz.assets import (
     validation,
 )
 from text_classification_viz.core.errors import InputError
-from text_classification_viz.storage.data_root import DataRoot
-from text_classification_viz.storage.object_store import bucket_and_prefix
-from text_classification_viz.storage.publishing import AnyPath
-from text_classification_viz.storage.results_io_manager import ResultsIOManager
-from text_classification_viz.storage.upstream_files import UPSTREAM_CLASS
-from text_classification_viz.storage.upstream_io_manager import UpstreamIOManager
+from text_classification_viz.resources import ResultsIOManager, UpstreamIOManager
+from text_classification_viz.sources import UPSTREAM_CLASS
+from text_classification_viz.storage.publishing import AnyPath, DataRoot, bucket_and_prefix
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 

@@ -9,13 +9,7 @@ from pydantic import Field
 
 from text_classification_viz.assets.common import COMMON
 from text_classification_viz.assets.new_rows import NewRowsConfig, NewRowsNames, new_rows_results
-from text_classification_viz.core.neighbors import Neighbors
-from text_classification_viz.core.new_rows import LabelModel, Landmarks
-from text_classification_viz.core.workers import map_with_workers
-from text_classification_viz.storage.data_root import DataRoot
-from text_classification_viz.storage.failures import clear_failures
-from text_classification_viz.storage.incoming_file import batch_parts
-from text_classification_viz.storage.new_rows_parts import (
+from text_classification_viz.batch_work import (
     DonePart,
     Part,
     PartPlacer,
@@ -23,11 +17,15 @@ from text_classification_viz.storage.new_rows_parts import (
     check_parts,
     classes_of,
     described_rows,
+    map_with_workers,
     placed_rows,
     sha256_of,
 )
-from text_classification_viz.storage.publishing import scratch_folder
-from text_classification_viz.storage.results_io_manager import UPSTREAM_SHA256
+from text_classification_viz.core.neighbors import Neighbors
+from text_classification_viz.core.new_rows import LabelModel, Landmarks
+from text_classification_viz.resources import UPSTREAM_SHA256, clear_failures
+from text_classification_viz.sources import batch_parts
+from text_classification_viz.storage.publishing import DataRoot, scratch_folder
 
 BATCHES = dg.DynamicPartitionsDefinition(name="batches")
 GROUP = "batches"

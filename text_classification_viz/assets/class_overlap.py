@@ -8,13 +8,12 @@ import pyarrow as pa
 
 from text_classification_viz.assets.common import COMMON, labels_of, map_metadata, markdown_table
 from text_classification_viz.assets.outlier_report import LABEL_COUNTS
-from text_classification_viz.core.class_overlap import measure_class_overlap
-from text_classification_viz.core.class_overlap_plot import draw_class_overlap
 from text_classification_viz.core.errors import InputError
+from text_classification_viz.core.label_model import NEAR, measure_class_overlap
 from text_classification_viz.core.neighbors import Neighbors
-from text_classification_viz.core.outliers.votes import NEAR
-from text_classification_viz.storage.data_root import DataRoot
-from text_classification_viz.storage.failures import clear_failures
+from text_classification_viz.resources import clear_failures
+from text_classification_viz.storage.publishing import DataRoot
+from text_classification_viz.views.plots import draw_class_overlap
 
 PAIRS_SHOWN = 15
 

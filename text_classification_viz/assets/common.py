@@ -10,8 +10,8 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 
-from text_classification_viz.core.plots import MapPictures
-from text_classification_viz.storage.data_root import DataRoot
+from text_classification_viz.storage.publishing import DataRoot
+from text_classification_viz.views.plots import MapPictures
 
 ROWS_SHOWN = 20
 CELL_CHARACTERS = 500

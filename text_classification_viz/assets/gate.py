@@ -9,12 +9,9 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
-from text_classification_viz.core.alignment import check_alignment
-from text_classification_viz.core.training_data import join
-from text_classification_viz.core.upstream import LabelTransform, TrainEmbeddings, TrainSet
-from text_classification_viz.storage.failures import clear_failures
-from text_classification_viz.storage.results_io_manager import UPSTREAM_SHA256
-from text_classification_viz.storage.upstream_files import check_unchanged
+from text_classification_viz.core.inputs import LabelTransform, TrainEmbeddings, TrainSet, check_alignment, join
+from text_classification_viz.resources import UPSTREAM_SHA256, clear_failures
+from text_classification_viz.sources import check_unchanged
 
 
 class GateConfig(dg.Config):

@@ -8,7 +8,7 @@ from pydantic import Field
 from text_classification_viz.assets.common import COMMON
 from text_classification_viz.checks import LOW_RECALL, RECALL_CHECK, check_recall
 from text_classification_viz.core.neighbors import Device, choose_method, find_neighbors, measure_recall
-from text_classification_viz.storage.failures import clear_failures
+from text_classification_viz.resources import clear_failures
 
 
 class NeighborsConfig(dg.Config):

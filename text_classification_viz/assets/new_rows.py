@@ -18,9 +18,9 @@ from pydantic import Field
 
 from text_classification_viz.assets.common import labels_of, map_metadata, markdown_table, suspects_table, today
 from text_classification_viz.core import tables
-from text_classification_viz.core.new_rows import LabelModel, class_mix, rank_rows
-from text_classification_viz.core.new_rows.picture import draw_new_rows
-from text_classification_viz.storage.data_root import DataRoot
+from text_classification_viz.core.new_rows import LabelModel, compare_class_mix, rank_rows
+from text_classification_viz.storage.publishing import DataRoot
+from text_classification_viz.views.plots import draw_new_rows
 
 MOST_RINGED = 100  # more would hide the map
 CLASSES_SHOWN = 50
@@ -123,7 +123,7 @@ def new_rows_results(
     """
     landmarks = model.landmarks
     report = rank_rows(described, model.usual_wrong_share)
-    mix = class_mix(labels_of(training_rows), report)
+    mix = compare_class_mix(labels_of(training_rows), report)
     axes = [name for name in "xyz" if name in described.column_names]
     ringed = report.filter(pc.equal(report["kind"], "mislabelled"))["id"].slice(0, MOST_RINGED)
     pictures = draw_new_rows(

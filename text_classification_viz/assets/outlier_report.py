@@ -12,7 +12,7 @@ from pydantic import Field
 from text_classification_viz.assets.common import COMMON, suspects_table
 from text_classification_viz.core import outliers, tables
 from text_classification_viz.core.neighbors import Neighbors
-from text_classification_viz.storage.failures import clear_failures
+from text_classification_viz.resources import clear_failures
 
 LABEL_COUNTS = b"label_counts"  # key of the table's metadata: the classes, and `OutlierReport.label_counts`
 

@@ -11,16 +11,25 @@ from pydantic import Field, field_validator
 
 from text_classification_viz.assets.common import COMMON, labels_of, map_metadata, today
 from text_classification_viz.checks import TSNE_QUALITY_CHECK, UMAP_QUALITY_CHECK, check_quality
-from text_classification_viz.core.change_plot import draw_changes
+from text_classification_viz.core.layouts import (
+    Optimizer,
+    default_epochs,
+    default_iterations,
+    tsne_layout,
+    umap_layout,
+)
+from text_classification_viz.core.maps import (
+    KnownMap,
+    MappedRows,
+    Refresh,
+    StartAfresh,
+    continue_map,
+    measure_quality,
+)
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors
-from text_classification_viz.core.plots import draw_map
-from text_classification_viz.core.quality import measure_quality
-from text_classification_viz.core.stability import KnownMap, MappedRows, Refresh, StartAfresh, continue_map
-from text_classification_viz.core.tsne import default_iterations, tsne_layout
-from text_classification_viz.core.umap import Optimizer, default_epochs, umap_layout
-from text_classification_viz.storage.data_root import DataRoot
-from text_classification_viz.storage.failures import clear_failures
-from text_classification_viz.storage.results_io_manager import DamagedResult, NotPublished, read_result
+from text_classification_viz.resources import DamagedResult, NotPublished, clear_failures, read_result
+from text_classification_viz.storage.publishing import DataRoot
+from text_classification_viz.views.plots import draw_changes, draw_map
 
 Rows = Literal["all", "sample"]
 ROWS = "all: every training row. sample: those of sampled_train_df."

@@ -12,17 +12,15 @@ from pydantic import Field
 
 from text_classification_viz.assets.common import COMMON, config_of
 from text_classification_viz.assets.projections import ROWS, Rows
-from text_classification_viz.core.projector import Layout, write_run
-from text_classification_viz.core.projector_history import EVENTS, write_history
-from text_classification_viz.core.projector_page import projector_page
-from text_classification_viz.storage.data_root import DataRoot
-from text_classification_viz.storage.failures import clear_failures
+from text_classification_viz.resources import clear_failures
 from text_classification_viz.storage.publishing import (
     AnyPath,
+    DataRoot,
     newest_folder,
     published_folder,
     remove_old_folders,
 )
+from text_classification_viz.views.projector import EVENTS, Layout, projector_page, write_history, write_run
 
 MAPS = {"umap_projection": "UMAP", "tsne_projection": "t-SNE"}
 PAGE = "projector.html"

@@ -7,8 +7,8 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from text_classification_viz.assets.common import COMMON, labels_of, markdown_table
-from text_classification_viz.core.review_gain import estimate_review_gain
-from text_classification_viz.storage.failures import clear_failures
+from text_classification_viz.core.reviews import estimate_review_gain
+from text_classification_viz.resources import clear_failures
 
 
 class ReviewGainConfig(dg.Config):

@@ -11,14 +11,19 @@ import pyarrow as pa
 from pydantic import Field
 
 from text_classification_viz.assets.common import COMMON, markdown_table
-from text_classification_viz.core import label_studio
 from text_classification_viz.core.errors import InputError, printable
-from text_classification_viz.core.reviews import Conflict, SetAside, apply_reviews, settle
+from text_classification_viz.core.reviews import (
+    Conflict,
+    SetAside,
+    apply_reviews,
+    label_studio_config,
+    label_studio_tasks_of,
+    settle,
+)
 from text_classification_viz.core.tables import DECISIONS
-from text_classification_viz.storage.data_root import DataRoot
-from text_classification_viz.storage.failures import clear_failures
-from text_classification_viz.storage.results_io_manager import DamagedResult, NotPublished, read_result
-from text_classification_viz.storage.review_files import ignored_files, read_reviews, review_files
+from text_classification_viz.resources import DamagedResult, NotPublished, clear_failures, read_result
+from text_classification_viz.sources import ignored_files, read_reviews, review_files
+from text_classification_viz.storage.publishing import DataRoot
 
 ROWS_SHOWN = 50
 
@@ -133,8 +138,8 @@ def label_studio_tasks(
 ) -> dg.MaterializeResult:
     """Write the tasks and the labelling interface."""
     classes = sorted(train_df["class_label"].unique().to_pylist())
-    tasks = label_studio.tasks(outlier_report, config.max_tasks)
-    interface_path = data_root.publish("label_studio_config.xml", label_studio.labeling_config(classes).encode())
+    tasks = label_studio_tasks_of(outlier_report, config.max_tasks)
+    interface_path = data_root.publish("label_studio_config.xml", label_studio_config(classes).encode())
     tasks_path = data_root.publish(
         "label_studio_tasks.json", json.dumps(tasks, ensure_ascii=False, indent=1).encode()
     )

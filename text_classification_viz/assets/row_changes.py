@@ -5,11 +5,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from text_classification_viz.assets.common import COMMON, suspects_table
-from text_classification_viz.core.row_changes import compare_rows, count_changes, describe_rows, ids_with
+from text_classification_viz.core.maps import compare_rows, count_changes, describe_rows, ids_with
 from text_classification_viz.core.tables import ROW_CHANGES
-from text_classification_viz.storage.data_root import DataRoot
-from text_classification_viz.storage.failures import clear_failures
-from text_classification_viz.storage.results_io_manager import DamagedResult, NotPublished, read_result
+from text_classification_viz.resources import DamagedResult, NotPublished, clear_failures, read_result
+from text_classification_viz.storage.publishing import DataRoot
 
 
 @dg.asset(

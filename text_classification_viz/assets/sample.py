@@ -8,7 +8,7 @@ from pydantic import Field
 
 from text_classification_viz.assets.common import COMMON, labels_of, markdown_table
 from text_classification_viz.core.sampling import sample_per_class
-from text_classification_viz.storage.failures import clear_failures
+from text_classification_viz.resources import clear_failures
 
 
 class SampleConfig(dg.Config):

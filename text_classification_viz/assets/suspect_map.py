@@ -6,10 +6,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from text_classification_viz.assets.common import COMMON, labels_of, map_metadata, today
-from text_classification_viz.core.plots import draw_map
 from text_classification_viz.core.tables import SUSPECTS
-from text_classification_viz.storage.data_root import DataRoot
-from text_classification_viz.storage.failures import clear_failures
+from text_classification_viz.resources import clear_failures
+from text_classification_viz.storage.publishing import DataRoot
+from text_classification_viz.views.plots import draw_map
 
 MOST_RINGED = 100  # of each kind, those to look at first: more would hide the map
 

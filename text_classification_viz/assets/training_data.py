@@ -9,7 +9,7 @@ import pyarrow as pa
 from text_classification_viz.assets.common import COMMON
 from text_classification_viz.assets.gate import GateConfig, pass_gate
 from text_classification_viz.checks import ALIGNMENT_CHECK
-from text_classification_viz.core.upstream import LabelTransform, TrainEmbeddings, TrainSet
+from text_classification_viz.core.inputs import LabelTransform, TrainEmbeddings, TrainSet
 
 
 @dg.multi_asset(

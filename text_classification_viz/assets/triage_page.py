@@ -5,10 +5,10 @@ import pyarrow as pa
 from pydantic import Field
 
 from text_classification_viz.assets.common import COMMON, config_of
-from text_classification_viz.core import pages
-from text_classification_viz.core.pages import PageMap
-from text_classification_viz.storage.data_root import DataRoot
-from text_classification_viz.storage.failures import clear_failures
+from text_classification_viz.resources import clear_failures
+from text_classification_viz.storage.publishing import DataRoot
+from text_classification_viz.views import triage_page as pages
+from text_classification_viz.views.triage_page import PageMap
 
 # Settings that a reader of a map need not know, or that are told in words.
 UNTOLD = ("rows", "n_components", "seed", "align_to_previous", "target_weight", "supervision")

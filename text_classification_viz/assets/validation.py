@@ -14,11 +14,11 @@ from text_classification_viz.assets.gate import GateConfig, pass_gate
 from text_classification_viz.assets.new_rows import NewRowsConfig, NewRowsNames, new_rows_results
 from text_classification_viz.checks import VALIDATION_ALIGNMENT_CHECK
 from text_classification_viz.core import tables
+from text_classification_viz.core.inputs import LabelTransform, TrainEmbeddings, TrainSet
 from text_classification_viz.core.neighbors import Neighbors
 from text_classification_viz.core.new_rows import LabelModel, Landmarks, describe_rows, place
-from text_classification_viz.core.upstream import LabelTransform, TrainEmbeddings, TrainSet
-from text_classification_viz.storage.data_root import DataRoot
-from text_classification_viz.storage.failures import clear_failures
+from text_classification_viz.resources import clear_failures
+from text_classification_viz.storage.publishing import DataRoot
 
 NO_FILES = (
     "Nothing to validate: upstream has neither validation_set nor validation_embeddings. The training assets do "

@@ -12,6 +12,7 @@ from text_classification_viz.core.neighbors.brute_force import find_neighbors_of
 from text_classification_viz.core.neighbors.find import Device, Method, choose_method, find_neighbors
 from text_classification_viz.core.neighbors.kept_rows import keep_rows
 from text_classification_viz.core.neighbors.neighbor_lists import Neighbors
+from text_classification_viz.core.neighbors.ranking import leave_out_self
 from text_classification_viz.core.neighbors.recall import measure_recall
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "find_neighbors",
     "find_neighbors_of",
     "keep_rows",
+    "leave_out_self",
     "measure_recall",
 ]

@@ -24,11 +24,7 @@ import numpy as np
 
 from text_classification_viz.core.chunks import chunks
 from text_classification_viz.core.neighbors.brute_force import Band, gather_bands, search_brute_force
-from text_classification_viz.core.neighbors.products import (
-    int8_codes,
-    int8_serves,
-    multiply,
-)
+from text_classification_viz.core.neighbors.products import int8_codes, int8_serves, multiply
 from text_classification_viz.core.neighbors.ranking import nearest_candidates, score_pairs
 from text_classification_viz.core.threads import one_thread_each
 

@@ -5,10 +5,20 @@
 rows: which classes have grown, and which are covered thinly.
 """
 
-from text_classification_viz.core.new_rows.class_mix import class_mix
-from text_classification_viz.core.new_rows.labels import LabelModel
+from text_classification_viz.core.new_rows.class_mix import compare_class_mix
+from text_classification_viz.core.new_rows.labels import NO_LABEL, LabelModel, wrong_probabilities
 from text_classification_viz.core.new_rows.landmarks import Landmarks
 from text_classification_viz.core.new_rows.placement import Placement, place
 from text_classification_viz.core.new_rows.report import describe_rows, rank_rows
 
-__all__ = ["LabelModel", "Landmarks", "Placement", "class_mix", "describe_rows", "place", "rank_rows"]
+__all__ = [
+    "NO_LABEL",
+    "LabelModel",
+    "Landmarks",
+    "Placement",
+    "compare_class_mix",
+    "describe_rows",
+    "place",
+    "rank_rows",
+    "wrong_probabilities",
+]

@@ -15,7 +15,7 @@ THIN_SHARE = 0.2  # of a class's rows beyond it; twice as many as there should b
 ONE_SIDED_Z = 1.645  # 95 %
 
 
-def class_mix(training_labels: np.ndarray, report: pa.Table) -> pa.Table:
+def compare_class_mix(training_labels: np.ndarray, report: pa.Table) -> pa.Table:
     """Compare the labels of new rows with those of the training rows.
 
     `z_score` is the difference of two shares in standard errors of the pooled share; `change` is told from

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from text_classification_viz.core.label_model import Blocks, NoiseModel, as_probabilities, fit_noise_model, sigmoid
 from text_classification_viz.core.neighbors import Neighbors
 from text_classification_viz.core.new_rows.landmarks import Landmarks
-from text_classification_viz.core.outliers.blocks import Blocks
-from text_classification_viz.core.outliers.noise_model import NoiseModel, as_probabilities, fit_noise_model
-from text_classification_viz.core.outliers.regression import sigmoid
 from text_classification_viz.core.threads import one_thread
 
 NO_LABEL = -1

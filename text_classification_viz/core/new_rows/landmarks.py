@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.neighbors import Neighbors, keep_rows
-from text_classification_viz.core.outliers.atypical import nearest_similarity
+from text_classification_viz.core.outliers import nearest_similarity
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ import numpy as np
 
 from text_classification_viz.core.chunks import chunks
 from text_classification_viz.core.errors import InputError
+from text_classification_viz.core.label_model import FAR, TEMPERATURE
+from text_classification_viz.core.maps import PLACING_NOISE, diameter, weighted_medoids
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors_of
 from text_classification_viz.core.new_rows.landmarks import Landmarks
-from text_classification_viz.core.outliers.atypical import nearest_similarity
-from text_classification_viz.core.outliers.votes import FAR, TEMPERATURE
-from text_classification_viz.core.stability import PLACING_NOISE, diameter, weighted_medoids
+from text_classification_viz.core.outliers import nearest_similarity
 
 PLACING_NEIGHBORS = 10
 ROW_BLOCK = 8_192  # rows placed at a time, to bound memory

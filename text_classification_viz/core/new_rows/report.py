@@ -10,13 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from text_classification_viz.core import tables
+from text_classification_viz.core.label_model import likeliest_wrong, tally_nearest
 from text_classification_viz.core.list_columns import likeliest_first, lists_like
 from text_classification_viz.core.new_rows.labels import NO_LABEL, LabelModel, Verdicts, wrong_probabilities
 from text_classification_viz.core.new_rows.landmarks import Landmarks
 from text_classification_viz.core.new_rows.placement import Placement
-from text_classification_viz.core.outliers.noise_model import likeliest_wrong
-from text_classification_viz.core.outliers.reasons import label_among_neighbors
-from text_classification_viz.core.outliers.votes import tally_nearest
+from text_classification_viz.core.outliers import label_among_neighbors
 
 # What is known of a row by itself, and stays until all are ranked.
 _VERDICTS = pa.schema(

@@ -7,6 +7,19 @@ data would not give (`conformal`), texts on two topics (`ambiguity`), texts unli
 (`duplicates`) and texts without words (`uninformative`). `report` gives each row one kind and its evidence.
 """
 
+from text_classification_viz.core.outliers.ambiguity import topic_strengths, two_topics
+from text_classification_viz.core.outliers.atypical import atypicality, nearest_similarity
+from text_classification_viz.core.outliers.duplicates import find_duplicates
+from text_classification_viz.core.outliers.reasons import label_among_neighbors
 from text_classification_viz.core.outliers.report import OutlierReport, outlier_report
 
-__all__ = ["OutlierReport", "outlier_report"]
+__all__ = [
+    "OutlierReport",
+    "atypicality",
+    "find_duplicates",
+    "label_among_neighbors",
+    "nearest_similarity",
+    "outlier_report",
+    "topic_strengths",
+    "two_topics",
+]

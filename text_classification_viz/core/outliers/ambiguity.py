@@ -10,9 +10,7 @@ import math
 
 import numpy as np
 
-from text_classification_viz.core.outliers.blocks import Blocks
-from text_classification_viz.core.outliers.regression import fit_sigmoids, linear, sigmoid
-from text_classification_viz.core.outliers.ridge import one_hot
+from text_classification_viz.core.label_model import Blocks, fit_sigmoids, linear, one_hot, sigmoid
 
 # One mixture for every so many rows: twice as many gain .005 of AUROC on joined texts and lose as much on real
 # documents with two topics. The neighbours of each are searched among all rows, which costs most of all here, so

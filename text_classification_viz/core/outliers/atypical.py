@@ -7,7 +7,7 @@ words lie inside the cloud as a whole: each is plain to the other distance.
 import numpy as np
 
 from text_classification_viz.core.chunks import chunks
-from text_classification_viz.core.outliers.ridge import one_hot
+from text_classification_viz.core.label_model import one_hot
 
 NEIGHBORS = 10
 # Share of the rows that say what is typical. Junk that is counted in stretches the cloud to where it lies, and is

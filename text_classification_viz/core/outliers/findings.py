@@ -5,12 +5,11 @@ from functools import cached_property
 
 import numpy as np
 
+from text_classification_viz.core.label_model import NoiseModel, tally_nearest
 from text_classification_viz.core.neighbors import Neighbors
 from text_classification_viz.core.outliers.ambiguity import two_topics
 from text_classification_viz.core.outliers.atypical import nearest_similarity
 from text_classification_viz.core.outliers.duplicates import Duplicates
-from text_classification_viz.core.outliers.noise_model import NoiseModel
-from text_classification_viz.core.outliers.votes import tally_nearest
 
 
 @dataclass(frozen=True)

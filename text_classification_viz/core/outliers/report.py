@@ -14,14 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from text_classification_viz.core.errors import InputError
+from text_classification_viz.core.label_model import Blocks, NoiseModel, fit_noise_model, likeliest_wrong
 from text_classification_viz.core.neighbors import Neighbors, keep_rows
 from text_classification_viz.core.outliers.ambiguity import PRESENT, TWO_TOPICS, topic_strengths
 from text_classification_viz.core.outliers.atypical import atypicality
-from text_classification_viz.core.outliers.blocks import Blocks
 from text_classification_viz.core.outliers.conformal import candidate_sets, candidate_threshold
 from text_classification_viz.core.outliers.duplicates import Duplicates, find_duplicates
 from text_classification_viz.core.outliers.findings import Findings
-from text_classification_viz.core.outliers.noise_model import NoiseModel, fit_noise_model, likeliest_wrong
 from text_classification_viz.core.outliers.report_table import report_table
 from text_classification_viz.core.outliers.uninformative import is_uninformative
 from text_classification_viz.core.reviews import apply_reviews

@@ -1,0 +1,205 @@
+"""The t-SNE layout: openTSNE on neighbours that are already there, supervised as the Embedding Projector does.
+
+Belongs here: affinities, their supervision, where points start and for how long openTSNE runs.
+"""
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from text_classification_viz.core.errors import InputError
+from text_classification_viz.core.layouts.layout import check_layout_input
+from text_classification_viz.core.layouts.umap import umap_layout
+from text_classification_viz.core.neighbors import Neighbors
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+NEIGHBORS_PER_PERPLEXITY = 3  # van der Maaten (2014), Accelerating t-SNE using tree-based algorithms
+MAX_EXAGGERATION_EPOCHS = 250  # openTSNE's default
+# A UMAP layout already has what early exaggeration is for, so that a third of the iterations makes a better map
+# (benchmarks/README.md). It does not weigh labels as t-SNE's supervision does, so supervised maps start from PCA.
+SUPERVISED_ITERATIONS, UNSUPERVISED_ITERATIONS, REFINING_ITERATIONS = 300, 100, 30
+START_SPREAD = 20.0  # standard deviation of a UMAP start; maps of 10,000 rows and more end at 20 to 30
+UMAP_NEIGHBORS = 10
+# Cells of the interpolation grid: openTSNE's own, 50 at least and of width 1, cost half as much again.
+GRID = {"min_num_intervals": 20, "ints_in_interval": 1.5}
+FEWEST_ROWS_FOR_FFT = 2_500  # fewer cost less by Barnes-Hut; openTSNE changes at 10,000, three times too late
+FEWEST_ROWS_FOR_THREADS = 5_000  # fewer are done before threads have started
+ITERATIONS_BETWEEN_LINES = 50
+SMALLEST_FACTOR = 1e-7  # the projector's margin around 0 and 1, bh_tsne.ts
+
+
+def tsne_layout(
+    vectors: np.ndarray,
+    neighbors: Neighbors,
+    labels: np.ndarray,
+    *,
+    n_components: int = 2,
+    perplexity: float = 5.0,
+    supervision: float = 25.0,
+    n_iter: int | None = None,
+    learning_rate: float | None = None,
+    seed: int = 0,
+    start: np.ndarray | None = None,
+    log: logging.Logger = logging.getLogger(__name__),
+) -> np.ndarray:
+    """Lay out rows by t-SNE (van der Maaten and Hinton 2008), from their UMAP layout, or from PCA if supervised.
+
+    Parameters
+    ----------
+    vectors
+        float32 (n, d), unit length.
+    neighbors
+        Their nearest neighbours, the rows themselves excluded; at least three per unit of perplexity, or all
+        other rows.
+    labels
+        (n,) labels; used only where `supervision` is above 0.
+    n_components
+        2 or 3. Three axes need Barnes-Hut, which is slow on many rows.
+    perplexity
+        Effective number of neighbours, above 1.
+    supervision
+        In percent, 0 to 100: how much rows of one label attract each other, see `supervise`. Above 0, that
+        labels lie apart on the map is no evidence that the vectors tell them apart.
+    n_iter
+        Iterations; None for `default_iterations`. Of a supervised map, the first third, at most 250, is run with
+        early exaggeration.
+    learning_rate
+        Step size; None is openTSNE's automatic choice, n / exaggeration.
+    seed
+        The same input and seed give the same layout, with any number of threads.
+    start
+        (n, n_components) coordinates of an earlier layout, which is then only refined, in
+        `REFINING_ITERATIONS`.
+    log
+        Where progress goes.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 (n, n_components).
+
+    Raises
+    ------
+    InputError
+        A parameter out of its range, too few rows, or fewer neighbours than the perplexity needs.
+    """
+    n = len(vectors)
+    check_layout_input("tsne_projection", vectors, neighbors, n_components, min_rows=n_components)  # as PCA needs
+    if not perplexity > 1:
+        raise InputError(f"tsne_projection: perplexity: expected above 1, found {perplexity}")
+    if not 0 <= supervision <= 100:
+        raise InputError(f"tsne_projection: supervision: expected 0 to 100 percent, found {supervision}")
+    if n_iter is not None and n_iter < 3:
+        raise InputError(f"tsne_projection: n_iter: expected at least 3, found {n_iter}")
+    if learning_rate is not None and not learning_rate > 0:
+        raise InputError(f"tsne_projection: learning_rate: expected above 0, found {learning_rate}")
+    k = min(int(NEIGHBORS_PER_PERPLEXITY * perplexity), n - 1)
+    if neighbors.rows.shape[1] < k:
+        raise InputError(
+            f"tsne_projection: perplexity: {perplexity} needs {k} neighbours a row, found "
+            f"{neighbors.rows.shape[1]}; raise n_neighbors of nearest_neighbors or lower the perplexity"
+        )
+    from openTSNE import TSNE
+    from openTSNE.affinity import PerplexityBasedNN, PrecomputedAffinities
+    from openTSNE.nearest_neighbors import PrecomputedNeighbors
+
+    # A row of the gradient is one thread's, so the bytes do not depend on their number.
+    n_jobs = -1 if n >= FEWEST_ROWS_FOR_THREADS else 1
+    # Copied, for scipy sorts the rows of the matrix that is made of them in place. Cosine distances, squared by
+    # the affinities, as in openTSNE and scikit-learn with metric="cosine".
+    nearest = PrecomputedNeighbors(neighbors.rows[:, :k].copy(), neighbors.cosine_distances[:, :k])
+    affinities = PerplexityBasedNN(knn_index=nearest, perplexity=perplexity, n_jobs=n_jobs).P
+    if supervision > 0:
+        affinities = supervise(affinities, labels, supervision)
+
+    logging.getLogger("openTSNE.tsne").setLevel(logging.ERROR)  # it warns of every start that is a map
+
+    def report(iteration: int, error: float, _: np.ndarray) -> None:
+        log.info(f"t-SNE: iteration {iteration} of this phase, KL divergence {error:.3f}")
+
+    if n_iter is None:
+        n_iter = default_iterations(supervision)
+    exaggerated, initialization = 0, "pca" if start is None else start
+    if start is not None:
+        n_iter = REFINING_ITERATIONS
+    elif supervision > 0:
+        exaggerated = min(n_iter // 3, MAX_EXAGGERATION_EPOCHS)
+    else:
+        initialization = _umap_start(vectors, neighbors, labels, n_components, seed, log)
+    layout = TSNE(
+        n_components=n_components,
+        early_exaggeration_iter=exaggerated,
+        n_iter=n_iter - exaggerated,
+        learning_rate="auto" if learning_rate is None else learning_rate,
+        initialization=initialization,
+        negative_gradient_method="fft" if n_components == 2 and n >= FEWEST_ROWS_FOR_FFT else "bh",
+        **GRID,
+        n_jobs=n_jobs,
+        random_state=seed,
+        callbacks=report,
+        callbacks_every_iters=ITERATIONS_BETWEEN_LINES,
+    ).fit(vectors, affinities=PrecomputedAffinities(affinities))
+    return np.ascontiguousarray(layout, dtype=np.float32)
+
+
+def default_iterations(supervision: float) -> int:
+    """Iterations after which a map has settled."""
+    return SUPERVISED_ITERATIONS if supervision > 0 else UNSUPERVISED_ITERATIONS
+
+
+def _umap_start(
+    vectors: np.ndarray,
+    neighbors: Neighbors,
+    labels: np.ndarray,
+    n_components: int,
+    seed: int,
+    log: logging.Logger,
+) -> np.ndarray:
+    """The UMAP layout of the rows, around the origin and `START_SPREAD` wide."""
+    n_neighbors = min(UMAP_NEIGHBORS, neighbors.rows.shape[1] + 1)
+    layout = umap_layout(
+        vectors, neighbors, labels, n_components=n_components, n_neighbors=n_neighbors, seed=seed, log=log
+    )
+    layout = (layout - layout.mean(axis=0)).astype(np.float64)
+    return layout * (START_SPREAD / layout.std())
+
+
+def supervise(affinities: "csr_matrix", labels: np.ndarray, supervision: float) -> "csr_matrix":
+    """Weight t-SNE affinities by labels, with the Embedding Projector's formula.
+
+    With f = supervision / 100, N rows, same_i rows of i's label and other_i = N - same_i, P_ij is multiplied
+    by min(1/N + f / same_i, 1 - 1e-7) if the labels are equal and by max(1/N - f / other_i, 1e-7) if they
+    differ, then made symmetric (the weights are not, for classes of unequal size) and normalised to sum 1.
+    Source: tensorboard, `plugins/projector/vz_projector/bh_tsne.ts`.
+
+    Parameters
+    ----------
+    affinities
+        (n, n) sparse joint probabilities P.
+    labels
+        (n,) label of each row.
+    supervision
+        In percent, 0 to 100.
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix
+        (n, n), symmetric, summing to 1.
+    """
+    from scipy.sparse import coo_matrix
+
+    n = len(labels)
+    f = supervision / 100
+    _, classes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    same = sizes[classes]
+    factor_same = np.minimum(1 / n + f / same, 1 - SMALLEST_FACTOR)
+    factor_other = np.maximum(1 / n - f / np.maximum(n - same, 1), SMALLEST_FACTOR)
+    entries = coo_matrix(affinities)
+    i, j = entries.row, entries.col
+    factors = np.where(classes[i] == classes[j], factor_same[i], factor_other[i])
+    weighted = coo_matrix((entries.data * factors, (i, j)), shape=(n, n)).tocsr()
+    symmetric = weighted + weighted.T
+    return symmetric / symmetric.sum()

@@ -1,0 +1,36 @@
+"""A map over time: continued from the last one, measured, and compared with it."""
+
+from text_classification_viz.core.maps.quality import MapQuality, measure_quality, nearest_on_map
+from text_classification_viz.core.maps.row_changes import compare_rows, count_changes, describe_rows, ids_with
+from text_classification_viz.core.maps.stability import (
+    PLACING_NOISE,
+    KnownMap,
+    MappedRows,
+    Refresh,
+    StartAfresh,
+    align,
+    continue_map,
+    diameter,
+    displacements,
+    weighted_medoids,
+)
+
+__all__ = [
+    "PLACING_NOISE",
+    "KnownMap",
+    "MapQuality",
+    "MappedRows",
+    "Refresh",
+    "StartAfresh",
+    "align",
+    "compare_rows",
+    "continue_map",
+    "count_changes",
+    "describe_rows",
+    "diameter",
+    "displacements",
+    "ids_with",
+    "measure_quality",
+    "nearest_on_map",
+    "weighted_medoids",
+]
