@@ -7,15 +7,16 @@ export DAGSTER_HOME ?= $(if $(findstring ://,$(DATA_ROOT)),$(CURDIR)/data,$(DATA
 UI_PORT ?= 3000
 TENSORBOARD_PORT ?= 6006
 
-.PHONY: help install demo ui tensorboard test soak bench
+.PHONY: help install demo ui tensorboard lint test test-slow test-all soak bench
 
 help:
 	@echo "make demo         install, then make maps and the outlier report of public text"
 	@echo "make ui           open Dagster with both code locations, on http://127.0.0.1:$(UI_PORT)"
 	@echo "make tensorboard  open the projector runs, on http://127.0.0.1:$(TENSORBOARD_PORT)"
-	@echo "make test         install, then all checks"
+	@echo "make test         install, then the quick checks: minutes"
+	@echo "make test-all     install, then all checks"
 	@echo "make install      only install into .venv"
-	@echo "make soak         the tests of trust in their long form: hours"
+	@echo "make soak         the reliability tests in their long form: hours"
 	@echo "make bench        the benchmarks"
 
 install: .venv/installed
@@ -55,14 +56,26 @@ tensorboard: install
 	$(BIN)/tensorboard --logdir "$$(ls -d "$$DATA_ROOT"/embeddings/train/????-??-??_* | tail -n 1)" \
 		--samples_per_plugin images=100 --host 127.0.0.1 --port $(TENSORBOARD_PORT)
 
-test: install
+lint: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/oxlint --deny-warnings text_classification_viz
 	$(BIN)/dg check defs
-	$(BIN)/pytest
+
+# At most four processes: each may hold a graph of its own in memory.
+PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4
+
+# What takes minutes: plain functions, the graph on small data, and the triage page in a browser.
+test: lint
+	$(PYTEST) -m "not slow"
+
+# Real servers and daemons, genuine data, kills and fuzzing. One at a time: they watch clocks, ports and memory.
+test-slow: install
+	$(BIN)/pytest -m slow
+
+test-all: test test-slow
 
 soak: install
 	$(BIN)/pytest --soak -m soak

@@ -1,6 +1,6 @@
-"""The two sizes in which the tests of trust run: in `make test` briefly, in `make soak` for as long as it takes.
+"""Which tests are slow, and the two sizes of the reliability tests: brief in `make test-all`, long in `make soak`.
 
-Belongs here: how a test learns its size, and where it says what it saw. SECURITY.md quotes the figures.
+Scope: how a test learns its size, and where it reports figures. SECURITY.md quotes them.
 """
 
 import os
@@ -17,7 +17,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "soak: tries something many times, and far more often with --soak")
     config.stash[_FIGURES] = []
     _ask_this_machine_directly()
     examples = 2_000 if config.getoption("--soak") else 50
@@ -31,6 +30,13 @@ def _ask_this_machine_directly() -> None:
     """The servers that tests start are not behind the proxy that the environment may name."""
     for name in ("no_proxy", "NO_PROXY"):
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1", "localhost"]))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts servers, Ray or strace is slow by nature."""
+    for item in items:
+        if any(item.get_closest_marker(name) for name in ("daemon", "s3", "ray", "strace")):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

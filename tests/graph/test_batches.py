@@ -248,6 +248,7 @@ class TestParts:
         assert placed_rows(cut, 2).read_all().equals(placed_rows(whole, 2).read_all())
         assert described_rows(cut).equals(described_rows(whole))
 
+    @pytest.mark.ray
     @pytest.mark.usefixtures("started_ray")
     def test_two_workers_of_ray_write_the_same_bytes(self, tmp_path, settings):
         sources = write_parts(tmp_path / "many")
@@ -258,7 +259,9 @@ class TestParts:
         for one, other in zip(here, there, strict=True):
             assert one.result.read_bytes() == other.result.read_bytes()
 
+    @pytest.mark.ray
     @pytest.mark.usefixtures("started_ray")
+    @pytest.mark.slow
     def test_worker_killed_in_the_middle_loses_nothing_and_doubles_nothing(self, tmp_path, settings):
         parts = parts_of(write_parts(tmp_path / "many"), tmp_path / "results")
         shared = settings, tmp_path / "died"
@@ -268,7 +271,9 @@ class TestParts:
         assert placed_rows(parts, 2).read_all()["id"].to_pylist() == NEW.table["id"].to_pylist()
         assert [result.n_rows for result in done] == [12] * 5
 
+    @pytest.mark.ray
     @pytest.mark.usefixtures("started_ray")
+    @pytest.mark.slow
     def test_results_come_in_the_order_of_the_items_whoever_dies(self, tmp_path):
         found = list(map_with_workers(Slowly, tmp_path, list(range(8)), n_workers=2))
         assert found == [(item, item**2) for item in range(8)]

@@ -134,6 +134,7 @@ def test_few_and_many_dimensions(tmp_path, n_dimensions):
 
 
 @pytest.mark.soak
+@pytest.mark.slow
 def test_wide_vectors_and_many_classes(tmp_path, trials, tell):
     """Of the report's time most goes with rows x classes squared."""
     n_dimensions, n_classes = trials(512, 4_096), trials(40, 1_000)
@@ -238,6 +239,7 @@ def test_what_would_take_too_long_or_too_much_is_refused(tmp_path):
         assert message in found["training_data"]
 
 
+@pytest.mark.slow
 def test_long_text_that_is_everybodys_neighbour_is_not_copied_to_all(tmp_path):
     others = np.random.default_rng(0).standard_normal((60, 64))
     vectors = np.eye(64)[0] + others / np.linalg.norm(others, axis=1, keepdims=True)

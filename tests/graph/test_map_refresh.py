@@ -118,6 +118,7 @@ def test_many_changes_refine_the_maps_and_are_settled_then(refreshes):
     assert {again[asset]["made"] for asset in MAPS} == {"the last map, new rows placed"}
 
 
+@pytest.mark.slow
 def test_small_changes_add_up(refreshes):
     made = [refreshes.run(slice(0, 380 - gone))["umap_projection"]["made"] for gone in (20, 40, 60)]
     assert made == ["the last map, new rows placed", "the last map, refined", "the last map, new rows placed"]

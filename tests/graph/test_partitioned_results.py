@@ -193,6 +193,7 @@ print(resident("VmHWM") - before)
 
 
 @pytest.mark.skipif(not IS_TOLD, reason="memory is measured through /proc")
+@pytest.mark.slow
 def test_memory_is_that_of_some_batches_and_not_of_the_table(tmp_path):
     command = [sys.executable, "-c", WRITER, str(tmp_path)]
     grown = int(subprocess.check_output(command, cwd=PROJECT))

@@ -7,7 +7,7 @@ from text_classification_viz.definitions import build_definitions
 
 ROWS, CLASSES = 16_944, 10
 
-pytestmark = needs_genuine_files
+pytestmark = [pytest.mark.slow, needs_genuine_files]
 
 
 @pytest.fixture(scope="module")

@@ -274,6 +274,7 @@ def test_again_changes_nothing(instance):
     assert runs(instance) == after
 
 
+@pytest.mark.slow
 def test_database_uses_the_space_of_what_is_gone_again(instance, tmp_path):
     """SQLite keeps its file as large as it was, and fills it again: it does not grow with the number of runs."""
 

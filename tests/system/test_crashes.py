@@ -29,6 +29,8 @@ from tests.support.crash_writers import (
 )
 from text_classification_viz.storage.publishing.data_root import DataRoot
 
+pytestmark = pytest.mark.slow
+
 LONGEST_S = 90.0  # for a publication of some milliseconds; more is a hang
 KILL = "signal=SIGKILL"
 FAULTS = (KILL, "error=ENOSPC", "error=EIO", "error=EROFS")
@@ -117,6 +119,7 @@ def calls_of_one_publication(kind: str, root: DataRoot, version: int, log: Path)
 
 
 @pytest.mark.soak
+@pytest.mark.strace
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 @pytest.mark.parametrize("kind", KINDS)
 def test_fault_at_every_call_that_has_to_do_with_files(root, tmp_path, kind, trials, tell):

@@ -17,7 +17,11 @@ from tests.support.synthetic import write_upstream
 
 DG = str(PROJECT / ".venv" / "bin" / "dg")
 
-pytestmark = pytest.mark.skipif(not Path(DG).exists(), reason="dg is not installed in .venv; run make install")
+pytestmark = [
+    pytest.mark.daemon,
+    pytest.mark.browser,
+    pytest.mark.skipif(not Path(DG).exists(), reason="dg is not installed in .venv; run make install"),
+]
 
 
 @dataclass

@@ -18,6 +18,8 @@ from tests.support.crash_writers import KINDS
 from tests.support.graph import make_graph
 from text_classification_viz.storage.publishing.data_root import DataRoot
 
+pytestmark = pytest.mark.daemon
+
 LISTENING = "0A"
 LOOPBACK = {"0100007F", "0" * 24 + "01000000", "0000000000000000FFFF00000100007F"}  # 127.0.0.1 and ::1
 

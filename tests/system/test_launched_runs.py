@@ -48,7 +48,10 @@ rm -f "$AFTER/filler"
 exit $code
 """
 
-pytestmark = pytest.mark.skipif(not DG.exists(), reason="dg is not installed; run make install")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not DG.exists(), reason="dg is not installed; run make install"),
+]
 
 
 @dataclass

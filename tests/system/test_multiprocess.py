@@ -5,10 +5,13 @@ from pathlib import Path
 
 import dagster as dg
 import pyarrow.parquet as pq
+import pytest
 
 from tests.support.checkout import PROJECT
 from tests.support.synthetic import write_upstream
 from text_classification_viz.definitions import build_definitions
+
+pytestmark = pytest.mark.slow
 
 
 def multiprocess_job() -> dg.JobDefinition:

@@ -60,6 +60,8 @@ from text_classification_viz.storage.publishing.store import (
 from text_classification_viz.views.projector.history import EVENTS as HISTORY
 from text_classification_viz.views.projector.history import write_history
 
+pytestmark = pytest.mark.s3
+
 pytest.importorskip("moto.server", reason="the server is in moto[s3,server]")
 
 OLD, NEW = b"the last good result", b"the new result"

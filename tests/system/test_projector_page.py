@@ -29,6 +29,8 @@ from text_classification_viz.views.projector import page as core_page
 from text_classification_viz.views.projector.page import projector_page
 from text_classification_viz.views.projector.run import Layout, write_run
 
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+
 
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory):

@@ -18,6 +18,8 @@ from text_classification_viz.views.projector import run as core
 from text_classification_viz.views.projector.history import write_history
 from text_classification_viz.views.projector.run import Layout, write_run
 
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+
 N_ROWS = 90
 RUN = "2024-05-06_07-08-09_news"
 INJECTION = "<script>window.injected = 1</script><img src=x onerror='window.injected = 1'>"

@@ -46,9 +46,10 @@ RETENTION_EVERY = 25
 POLL_SECONDS = 0.2
 RUN_SECONDS = 540  # for one of ten
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/statm").exists(), reason="processes are watched through /proc"
-)
+pytestmark = [
+    pytest.mark.daemon,
+    pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="processes are watched through /proc"),
+]
 
 
 @contextmanager

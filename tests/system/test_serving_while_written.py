@@ -16,6 +16,8 @@ from tests.support.crash_writers import KINDS, N_LOGGED
 from tests.system.test_projector_server import get
 from text_classification_viz.storage.publishing.data_root import DataRoot
 
+pytestmark = pytest.mark.slow
+
 N_DIMENSIONS = 8
 BETWEEN_S = 1.0  # the server looks for runs as often
 LONGEST_S = 300  # for what takes some seconds

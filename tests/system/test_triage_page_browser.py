@@ -16,6 +16,8 @@ from text_classification_viz.core.tables import TRAIN
 from text_classification_viz.sources.reviews import read_reviews
 from text_classification_viz.views.triage_page import PageMap, triage_page
 
+pytestmark = pytest.mark.browser
+
 REVIEWER = 'Ada "=1+1", Łovelace'
 NOTE = "=HYPERLINK(\"x\"), a\nsecond line; 'quoted' 👩‍👩‍👧 \u202e"
 # Middle, in pixels of the page, of what is drawn in about a colour.

@@ -94,6 +94,7 @@ def test_same_seed_same_bytes_and_another_seed_others(make_input, optimizer):
     assert first.tobytes() != umap_layout(*rows, **settings, seed=2).tobytes()
 
 
+@pytest.mark.slow
 def test_another_process_gives_the_same_bytes_with_umap_learn(overlapping):
     program = (
         "import hashlib; from tests.support.synthetic import make_training_set\n"

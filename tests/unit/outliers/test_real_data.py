@@ -10,7 +10,7 @@ from text_classification_viz.core.neighbors import find_neighbors
 from text_classification_viz.core.outliers import outlier_report
 from text_classification_viz.core.outliers.conformal import candidate_sets, candidate_threshold
 
-pytestmark = needs_genuine_files
+pytestmark = [pytest.mark.slow, needs_genuine_files]
 
 
 @pytest.fixture(scope="module")

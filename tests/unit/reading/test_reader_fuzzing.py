@@ -26,6 +26,7 @@ MUTANTS_A_PROCESS = 2_500
 ENVIRONMENT = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.soak,
     pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is measured through /proc"),
 ]
