@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from text_classification_viz.core.inputs import Alignment
 from text_classification_viz.core.maps import MapQuality
 
 LOW_RECALL = 0.98
@@ -29,6 +30,47 @@ ALIGNMENT_CHECK, VALIDATION_ALIGNMENT_CHECK = (
     )
     for asset in ("train_vectors", "validation_vectors")
 )
+
+
+def check_pair(check: dg.AssetCheckSpec, alignment: Alignment, is_required: bool) -> dg.AssetCheckResult:
+    """Tell whether vector i seems to belong to row i; measured by the gate itself."""
+    return dg.AssetCheckResult(
+        passed=alignment.passed,
+        check_name=check.name,
+        asset_key=check.asset_key,
+        severity=dg.AssetCheckSeverity.ERROR if is_required else dg.AssetCheckSeverity.WARN,
+        description=str(alignment),
+        metadata={
+            name: value
+            for name, value in dataclasses.asdict(alignment).items()
+            if value == value  # NaN, which the catalog cannot hold: not tested
+        },
+    )
+
+
+def no_pair(check: dg.AssetCheckSpec, reason: str) -> dg.AssetCheckResult:
+    """Pass where there is nothing to compare: Dagster wants a result of each check, and its web UI shows why."""
+    return dg.AssetCheckResult(passed=True, check_name=check.name, asset_key=check.asset_key, description=reason)
+
+
+REVIEWS_APPLY_CHECK = dg.AssetCheckSpec(
+    "reviews_apply",
+    asset="reviewed_labels",
+    description="Each decision speaks of a row that the training set has, and of the label that it has now.",
+)
+REVIEWERS_AGREE_CHECK = dg.AssetCheckSpec(
+    "reviewers_agree",
+    asset="reviewed_labels",
+    description="No two reviewers want different labels for a row.",
+)
+
+
+def warn_of(check: dg.AssetCheckSpec, found: str, count: int) -> dg.AssetCheckResult:
+    """Warn where anything was found, and tell how many."""
+    return dg.AssetCheckResult(
+        check_name=check.name, passed=not count, severity=dg.AssetCheckSeverity.WARN, metadata={found: count}
+    )
+
 
 RECALL_CHECK = dg.AssetCheckSpec(
     "recall_is_high",

@@ -3,12 +3,12 @@
 Belongs here: the settings of the gate, and what a step does that joins, checks and publishes a pair of files.
 """
 
-import dataclasses
 from collections.abc import Iterator
 
 import dagster as dg
 from pydantic import Field
 
+from text_classification_viz.checks import check_pair
 from text_classification_viz.core.inputs import LabelTransform, TrainEmbeddings, TrainSet, check_alignment, join
 from text_classification_viz.resources import UPSTREAM_SHA256, clear_failures
 from text_classification_viz.sources import check_unchanged
@@ -51,18 +51,7 @@ def pass_gate(
             log=context.log,
         )
     alignment = check_alignment(data.table, data.vectors)
-    yield dg.AssetCheckResult(
-        passed=alignment.passed,
-        check_name=check.name,
-        asset_key=check.asset_key,
-        severity=dg.AssetCheckSeverity.ERROR if config.require_alignment else dg.AssetCheckSeverity.WARN,
-        description=str(alignment),
-        metadata={
-            name: value
-            for name, value in dataclasses.asdict(alignment).items()
-            if value == value  # NaN, which the catalogue cannot hold: not tested
-        },
-    )
+    yield check_pair(check, alignment, config.require_alignment)
     if config.require_alignment and not alignment.passed:
         raise dg.Failure(
             f"{rows.source.path} and {embeddings.source.path}: expected vector i to belong to row i, "

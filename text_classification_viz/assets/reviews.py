@@ -11,6 +11,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from text_classification_viz.assets.common import COMMON, markdown_table
+from text_classification_viz.checks import REVIEWERS_AGREE_CHECK, REVIEWS_APPLY_CHECK, warn_of
 from text_classification_viz.core.errors import InputError, printable
 from text_classification_viz.core.reviews import (
     Conflict,
@@ -27,24 +28,13 @@ from text_classification_viz.storage.publishing import DataRoot
 
 ROWS_SHOWN = 50
 
-APPLY_CHECK = dg.AssetCheckSpec(
-    "reviews_apply",
-    asset="reviewed_labels",
-    description="Each decision speaks of a row that the training set has, and of the label that it has now.",
-)
-AGREE_CHECK = dg.AssetCheckSpec(
-    "reviewers_agree",
-    asset="reviewed_labels",
-    description="No two reviewers want different labels for a row.",
-)
-
 
 @dg.asset(
     description="What people decided about labels, from the CSV and JSON files in DATA_ROOT/reviews: the newest "
     "decision on each row, compared with the training set as it is now.",
     kinds={"pyarrow", "parquet"},
     code_version="1",
-    check_specs=[APPLY_CHECK, AGREE_CHECK],
+    check_specs=[REVIEWS_APPLY_CHECK, REVIEWERS_AGREE_CHECK],
     dagster_type=pa.Table,  # beside a check, Dagster reads no type from the annotation
     **COMMON,
 )
@@ -79,8 +69,8 @@ def reviewed_labels(
             "conflicts": _conflicts_table(reviews.conflicts),
         },
         check_results=[
-            _warning(APPLY_CHECK, "rows_set_aside", len(reviews.set_aside)),
-            _warning(AGREE_CHECK, "rows_in_conflict", len(reviews.conflicts)),
+            warn_of(REVIEWS_APPLY_CHECK, "rows_set_aside", len(reviews.set_aside)),
+            warn_of(REVIEWERS_AGREE_CHECK, "rows_in_conflict", len(reviews.conflicts)),
         ],
     )
 
@@ -155,12 +145,6 @@ def label_studio_tasks(
                 f"3. Export as JSON (not JSON-MIN) into `{data_root.reviews}` and materialize reviewed_labels."
             ),
         }
-    )
-
-
-def _warning(check: dg.AssetCheckSpec, found: str, count: int) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        check_name=check.name, passed=not count, severity=dg.AssetCheckSeverity.WARN, metadata={found: count}
     )
 
 

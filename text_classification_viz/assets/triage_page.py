@@ -8,7 +8,7 @@ from text_classification_viz.assets.common import COMMON, config_of
 from text_classification_viz.resources import clear_failures
 from text_classification_viz.storage.publishing import DataRoot
 from text_classification_viz.views import triage_page as pages
-from text_classification_viz.views.triage_page import PageMap
+from text_classification_viz.views.triage_page import MAX_ROWS, PageMap
 
 # Settings that a reader of a map need not know, or that are told in words.
 UNTOLD = ("rows", "n_components", "seed", "align_to_previous", "target_weight", "supervision")
@@ -18,7 +18,7 @@ class TriagePageConfig(dg.Config):
     """Settings of the triage page."""
 
     max_rows: int = Field(
-        default=65_536,
+        default=MAX_ROWS,
         ge=1,
         description="Of more rows, the page has all whose label is likely wrong or contested, those with another "
         "finding, of each kind the first if they are too many, and a sample of the others, each class with its "

@@ -3,6 +3,7 @@
 import numpy as np
 
 from text_classification_viz.core.errors import InputError
+from text_classification_viz.core.seeds import mix
 
 
 def sample_per_class(
@@ -44,8 +45,5 @@ def sample_per_class(
 
 
 def _priorities(ids: np.ndarray, seed: int) -> np.ndarray:
-    """A number for each id and seed, uint64 (n,), by the mixer of SplitMix64 (Steele, Lea and Flood 2014)."""
-    mixed = ids.astype(np.uint64) ^ np.random.default_rng(seed).integers(2**64, dtype=np.uint64)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    """A number for each id and seed, uint64 (n,)."""
+    return mix(ids.astype(np.uint64) ^ np.random.default_rng(seed).integers(2**64, dtype=np.uint64))

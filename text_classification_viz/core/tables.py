@@ -17,15 +17,17 @@ TRAIN = pa.schema(
     ]
 )
 
-OUTLIER_KINDS = (
-    "mislabelled",
-    "contested",
-    "ambiguous",
-    "atypical",
-    "near_duplicate",
-    "uninformative",
-    "none",
-)
+# What each kind says of a row. How a row gets its kind: `core/outliers/kinds.py`.
+KIND_MEANINGS = {
+    "mislabelled": "The label is likely wrong",
+    "contested": "The label is not among the likely ones",
+    "ambiguous": "Likely about a second topic as well",
+    "atypical": "Unlike all other rows",
+    "near_duplicate": "Says the same as another row",
+    "uninformative": "Hardly any words to judge by",
+    "none": "Nothing speaks against the label",
+}
+OUTLIER_KINDS = tuple(KIND_MEANINGS)
 
 SUSPECTS = ("mislabelled", "contested")  # the kinds whose label is likely another
 QUESTIONS_THE_LABEL = (*SUSPECTS, "ambiguous")

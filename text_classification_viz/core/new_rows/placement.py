@@ -21,6 +21,7 @@ from text_classification_viz.core.maps import PLACING_NOISE, diameter, weighted_
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors_of
 from text_classification_viz.core.new_rows.landmarks import Landmarks
 from text_classification_viz.core.outliers import nearest_similarity
+from text_classification_viz.core.seeds import mix
 
 PLACING_NEIGHBORS = 10
 ROW_BLOCK = 8_192  # rows placed at a time, to bound memory
@@ -103,7 +104,4 @@ def noise_of(ids: np.ndarray, n_axes: int, seed: int) -> np.ndarray:
 
     state = ids.astype(np.uint64)[:, None] * np.uint64(0x9E3779B97F4A7C15)
     state = state + np.arange(1, n_axes + 1, dtype=np.uint64) * np.uint64(0xD1B54A32D192ED03) + np.uint64(seed)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        state = (state ^ (state >> np.uint64(shift))) * np.uint64(factor)
-    state ^= state >> np.uint64(31)
-    return ndtri(((state >> np.uint64(11)).astype(np.float64) + 0.5) / 2**53)
+    return ndtri(((mix(state) >> np.uint64(11)).astype(np.float64) + 0.5) / 2**53)

@@ -1,7 +1,7 @@
 """The outlier report: one kind, one rank and the evidence for every training row.
 
-Belongs here: the order of the work, the precedence of the kinds and what each needs. How each is computed, told
-(`reasons`) and written down (`report_table`) stands in the modules beside this one.
+Scope: the order of the work and what each step needs. A row's kind is decided in `kinds`, put into words in
+`reasons`, and written down in `report_table`.
 """
 
 import logging
@@ -14,31 +14,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from text_classification_viz.core.errors import InputError
-from text_classification_viz.core.label_model import Blocks, NoiseModel, fit_noise_model, likeliest_wrong
+from text_classification_viz.core.label_model import Blocks, NoiseModel, fit_noise_model
 from text_classification_viz.core.neighbors import Neighbors, keep_rows
-from text_classification_viz.core.outliers.ambiguity import PRESENT, TWO_TOPICS, topic_strengths
+from text_classification_viz.core.outliers.ambiguity import PRESENT, topic_strengths
 from text_classification_viz.core.outliers.atypical import atypicality
 from text_classification_viz.core.outliers.conformal import candidate_sets, candidate_threshold
 from text_classification_viz.core.outliers.duplicates import Duplicates, find_duplicates
 from text_classification_viz.core.outliers.findings import Findings
+from text_classification_viz.core.outliers.kinds import KIND_PRECEDENCE, assign_kinds
 from text_classification_viz.core.outliers.report_table import report_table
 from text_classification_viz.core.outliers.uninformative import is_uninformative
 from text_classification_viz.core.reviews import apply_reviews
 from text_classification_viz.core.tables import REVIEWED_LABELS
 from text_classification_viz.core.threads import one_thread_each
-
-# The first kind that applies is a row's kind. Labels come first, being what the report is for; then the kinds
-# that no other column shows; then copies (`duplicate_of`) and two topics (`candidate_labels`), which a row of
-# an earlier kind shows as well.
-KIND_PRECEDENCE = (
-    "mislabelled",
-    "contested",
-    "uninformative",
-    "atypical",
-    "near_duplicate",
-    "ambiguous",
-    "none",
-)
 
 
 @dataclass(frozen=True)
@@ -173,7 +161,7 @@ def outlier_report(
         uninformative=uninformative,
         duplicates=duplicates,
     )
-    kinds = _assign_kinds(findings)
+    kinds = assign_kinds(findings)
     table = report_table(train_df, kept, findings, kinds, reviewed)
     counted = Counter(table["kind"].to_pylist())
     counts = {kind: counted[kind] for kind in KIND_PRECEDENCE}
@@ -218,24 +206,6 @@ def _look_at_texts(
     ids = train_df["id"].to_numpy()
     duplicates = find_duplicates(ids, texts, labels, neighbors.rows, neighbors.similarities, duplicate_similarity)
     return np.array([is_uninformative(text) for text in texts]), duplicates
-
-
-def _assign_kinds(findings: Findings) -> np.ndarray:
-    """Kind of each row, (n,): the first of `KIND_PRECEDENCE` that applies; `none` where somebody has decided."""
-    rows, labels, noise = np.arange(len(findings.labels)), findings.labels, findings.noise
-    suggestion_wins = noise.true_probabilities[rows, noise.suggested] > noise.true_probabilities[rows, labels]
-    applies = {
-        "mislabelled": likeliest_wrong(noise.wrong_log_odds, findings.n_wrong_expected) & suggestion_wins,
-        "contested": ~findings.candidates[rows, labels],
-        "uninformative": findings.uninformative,
-        "atypical": findings.atypical,
-        "near_duplicate": findings.is_copy | findings.duplicates.conflicts,
-        "ambiguous": findings.two_topics >= TWO_TOPICS,
-        "none": np.ones(len(rows), dtype=bool),
-    }
-    kinds = np.array(KIND_PRECEDENCE)[np.argmax([applies[kind] for kind in KIND_PRECEDENCE], axis=0)]
-    kinds[findings.decided] = "none"
-    return kinds
 
 
 def _check_inputs(

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.sampling import sample_per_class
-from text_classification_viz.core.tables import OUTLIER_KINDS, SUSPECTS
+from text_classification_viz.core.tables import KIND_MEANINGS, OUTLIER_KINDS, SUSPECTS
 from text_classification_viz.views.plots import COLORS
 
 MAX_ROWS = 65_536
@@ -81,6 +81,7 @@ def triage_data(report: pa.Table, maps: Sequence[PageMap], max_rows: int = MAX_R
         "classes": classes.to_pylist(),
         "colors": COLORS,
         "kinds": OUTLIER_KINDS,
+        "meanings": list(KIND_MEANINGS.values()),
         "ids": pc.cast(ids, pa.string()).to_pylist(),
         "headlines": texts["headline"].to_pylist(),
         "descriptions": shown["short_description"].to_pylist(),

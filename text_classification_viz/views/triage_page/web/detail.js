@@ -2,7 +2,7 @@
 
 import { swatch } from "./colors.js";
 import { element, number, percent, textElement } from "./dom.js";
-import { KINDS, kindGlyph } from "./kinds.js";
+import { kindGlyph, kindName } from "./kinds.js";
 import { isDecided } from "./reviews.js";
 
 const OFFERED_BY_DIGIT = 9;
@@ -109,7 +109,7 @@ export function createDetail(evidence, decisions, rows, actions) {
       element(
         "p",
         { class: "facts" },
-        element("span", { class: "kind", title: KINDS[kind].meaning }, kindGlyph(kind), KINDS[kind].name),
+        element("span", { class: "kind", title: rows.meanings[rows.kind[row]] }, kindGlyph(kind), kindName(kind)),
         `rank ${number(rows.rank[row])}`,
         element(
           "span",

@@ -2,7 +2,7 @@
 
 import { swatch } from "./colors.js";
 import { byId, element, number } from "./dom.js";
-import { KINDS, kindGlyph } from "./kinds.js";
+import { kindGlyph, kindName } from "./kinds.js";
 
 const SEARCH_DELAY = 120; // milliseconds after the last letter
 
@@ -48,10 +48,10 @@ export function createFilterBar(rows, criteria, onChange) {
     criteria.kinds,
     [...rows.kinds.keys()].filter((kind) => kindCounts[kind]),
     (kind) => ({
-      title: KINDS[rows.kinds[kind]].meaning,
+      title: rows.meanings[kind],
       content: [
         kindGlyph(rows.kinds[kind]),
-        KINDS[rows.kinds[kind]].name,
+        kindName(rows.kinds[kind]),
         element("small", {}, number(kindCounts[kind])),
       ],
     }),

@@ -2,7 +2,7 @@
 
 import { swatch } from "./colors.js";
 import { number } from "./dom.js";
-import { KINDS, kindGlyph } from "./kinds.js";
+import { kindGlyph, kindName } from "./kinds.js";
 
 /* global DataTable */
 
@@ -15,7 +15,7 @@ export function createTable(table, rows, { decisionOf, onPick }) {
   const compareText = (a, b) => (a < b ? -1 : Number(a > b));
   const columns = {
     rank: { title: "Rank", key: (row) => rows.rank[row], text: (row) => number(rows.rank[row]) },
-    kind: { title: "Kind", key: (row) => rows.kind[row], text: (row) => KINDS[rows.kinds[rows.kind[row]]].name },
+    kind: { title: "Kind", key: (row) => rows.kind[row], text: (row) => kindName(rows.kinds[rows.kind[row]]) },
     headline: {
       title: "Headline",
       text: (row) => rows.headlines[row] ?? "",

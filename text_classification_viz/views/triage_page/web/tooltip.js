@@ -1,7 +1,7 @@
 // What the point under the pointer is.
 
 import { byId, element, textElement } from "./dom.js";
-import { KINDS } from "./kinds.js";
+import { kindName } from "./kinds.js";
 
 export function createTooltip(rows, map) {
   const tooltip = byId("tooltip");
@@ -13,7 +13,7 @@ export function createTooltip(rows, map) {
     tooltip.replaceChildren(
       textElement("strong", rows.headlines[row] || "(no headline)"),
       textElement("span", labels),
-      element("small", {}, KINDS[rows.kinds[rows.kind[row]]].name),
+      element("small", {}, kindName(rows.kinds[rows.kind[row]])),
     );
   }
 
