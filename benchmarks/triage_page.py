@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.data import labels_of, resized, training_data
 from benchmarks.report import print_environment, print_table
-from tests.browser import open_page
+from tests.support.browser import open_page
 from text_classification_viz.core.inputs import TrainingData
 from text_classification_viz.core.layouts import umap_layout
 from text_classification_viz.core.maps import KnownMap, MappedRows
