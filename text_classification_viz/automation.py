@@ -25,9 +25,13 @@ WEEKLY = "0 6 * * 1"
 BATCHES_AT_ONCE = 100  # runs that one tick starts; the others have their turn at the next
 WAITING = "A run that was started for an earlier change is waiting; this change has its turn when that has begun."
 
+# A run that crashed is run again as a whole: what it had published may be of an older state than what it had not.
+WHOLE_RETRY = {"dagster/retry_strategy": "ALL_STEPS"}
+
 visualization_job = dg.define_asset_job(
     "visualization_job",
     selection=dg.AssetSelection.groups("visualization"),
+    tags=WHOLE_RETRY,
     description="All tables, maps, logs and the outlier report, from the upstream files as they are.",
 )
 
@@ -37,12 +41,14 @@ review_job = dg.define_asset_job(
     # New rows are reported on when they come, and there need not be any.
     selection=dg.AssetSelection.assets("reviewed_labels").downstream()
     - dg.AssetSelection.assets("row_changes", *VALIDATION.names, *BATCH.names),
+    tags=WHOLE_RETRY,
     description="What hangs on people's decisions: the report on what is open, and the corrected training set.",
 )
 
 batch_job = dg.define_asset_job(
     "batch_job",
     selection=dg.AssetSelection.groups(GROUP),
+    tags=WHOLE_RETRY,
     description="One batch of new rows, placed on the training map as it is, and reported on.",
 )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from text_classification_viz import automation, checks, retention
+from text_classification_viz import automation, checks, crashed_runs, retention
 from text_classification_viz.assets import (
     batches,
     class_overlap,
@@ -66,7 +66,12 @@ def build_definitions(
         asset_checks=checks.asset_checks,
         jobs=[automation.visualization_job, automation.review_job, automation.batch_job, retention.retention_job],
         schedules=[automation.visualization_schedule, retention.retention_schedule],
-        sensors=[automation.upstream_sensor, automation.reviews_sensor, automation.incoming_sensor],
+        sensors=[
+            automation.upstream_sensor,
+            automation.reviews_sensor,
+            automation.incoming_sensor,
+            crashed_runs.crashed_runs_sensor,
+        ],
         # A process for each step would cost seconds for each; a larger deployment sets its own executor.
         executor=dg.in_process_executor,
         resources={

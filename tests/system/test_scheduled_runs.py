@@ -102,13 +102,7 @@ class Deployment:
         self.workspace.write_text(
             f"load_from: [grpc_server: {{host: 127.0.0.1, port: {self.port}, location_name: {LOCATION}}}]\n"
         )
-        module = "text_classification_viz.definitions"
-        address = ["--host", "127.0.0.1", "--port", str(self.port)]
-        self.code_server = self._start(
-            "code_server", ["dagster", "api", "grpc", *address, "-m", module, "--location-name", LOCATION]
-        )
-        log = self.folder / "code_server.log"
-        until(self._code_is_served, "the code server answers", told=log.read_text)
+        self._start_code_server()
         self.instance = self.stack.enter_context(dg.DagsterInstance.from_config(str(self.home)))
         self._contexts = self.stack.enter_context(
             WorkspaceProcessContext(self.instance, WorkspaceFileTarget([str(self.workspace)]))
@@ -149,6 +143,25 @@ class Deployment:
     def _code_is_served(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _start_code_server(self) -> None:
+        module = "text_classification_viz.definitions"
+        address = ["--host", "127.0.0.1", "--port", str(self.port)]
+        self.code_server = self._start(
+            "code_server", ["dagster", "api", "grpc", *address, "-m", module, "--location-name", LOCATION]
+        )
+        log = self.folder / "code_server.log"
+        until(self._code_is_served, "the code server answers", told=log.read_text)
+
+    def restart(self, worker: int) -> None:
+        """Kill daemon, code server and a run's worker at once, and start the first two again."""
+        for pid in (self.daemon.pid, self.code_server.pid, worker):
+            os.kill(pid, signal.SIGKILL)
+        self.daemon.wait()
+        self.code_server.wait()
+        self.daemon = None
+        self._start_code_server()
+        self.start_daemon()
 
     def start_daemon(self) -> None:
         """Start it, unless a test before has."""
@@ -238,6 +251,10 @@ class Deployment:
 
     def end_of(self, run_id: str) -> str:
         return self.wait_for(run_id, "SUCCESS", "FAILURE", "CANCELED")
+
+    def retries_of(self, run_id: str) -> list[str]:
+        """Runs that Dagster started in place of one that crashed."""
+        return [run.run_id for run in self.instance.get_runs() if run.parent_run_id == run_id]
 
     def times(self, run_id: str) -> tuple[float, float]:
         """When the run started and ended."""
@@ -386,8 +403,26 @@ def test_killed_run_fails_leaves_the_last_good_tables_and_lets_the_next_succeed(
         waited.append(time.monotonic() - began)
         assert "terminated by signal 9 (SIGKILL)" in deployment.why_failed(killed)
         assert deployment.end_of(behind) == "SUCCESS"
+        again = until(lambda run=killed: deployment.retries_of(run), "the killed run is run again")
+        assert [deployment.end_of(run) for run in again] == ["SUCCESS"]
         assert deployment.tables() == before
     tell(f"runs whose worker was killed: {len(waited)}, each failed within {max(waited):.1f} s, no table lost")
+
+
+def test_after_a_restart_the_dead_run_is_told_and_run_again_and_the_queue_moves(deployment):
+    """Daemon, code server and run die together, as with their container; nobody but the lock knows of the run."""
+    deployment.start_daemon()
+    dead = deployment.launch()
+    behind = deployment.launch(assets=LIGHT)
+    until(lambda: deployment.has_begun(dead, "nearest_neighbors"), "nearest_neighbors has begun")
+    worker = deployment.worker(dead)
+    deployment.restart(worker)
+    began = time.monotonic()
+    assert deployment.end_of(dead) == "FAILURE"
+    assert time.monotonic() - began < 180
+    assert deployment.end_of(behind) == "SUCCESS"
+    again = until(lambda: deployment.retries_of(dead), "the dead run is run again")
+    assert [deployment.end_of(run) for run in again] == ["SUCCESS"]
 
 
 def test_run_of_which_nobody_knows_holds_up_the_others_only_until_its_time_is_over(deployment):

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.tables import DESCRIPTIONS
 from text_classification_viz.resources.failures import clear_failures
+from text_classification_viz.resources.run_locks import hold_run_lock
 from text_classification_viz.storage.publishing import AnyPath, open_published, published_file
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class ResultsIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> "pd.DataFrame | pa.Table | np.ndarray":
         """Read a result: an array memory-mapped, a table as the Arrow table or DataFrame that is asked for."""
         name = _name_of(context)
+        if context.has_input_name:
+            hold_run_lock(context.step_context.run_id)
         with clear_failures():
             value, lineage = read_result(self._folder, name)
             if context.has_input_name:  # load_asset_value, outside a step, has none

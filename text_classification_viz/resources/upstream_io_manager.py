@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from text_classification_viz.resources.failures import clear_failures
+from text_classification_viz.resources.run_locks import hold_run_lock
 from text_classification_viz.sources import (
     UPSTREAM_CLASS,
     has_upstream_file,
@@ -35,6 +36,8 @@ class UpstreamIOManager(dg.IOManager):
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Read the file of the asset key into its type in `core.upstream`; None of validation files not there."""
+        if context.has_input_name:  # load_asset_value, outside a step, has none
+            hold_run_lock(context.step_context.run_id)
         key = context.asset_key.to_user_string()
         if key in VALIDATION_KEYS and not self.has_validation_files:
             return None
