@@ -16,6 +16,9 @@ from typing import BinaryIO
 
 from text_classification_viz.core.errors import InputError
 
+# Old folders that go at a time, the oldest first. Each publication adds one, so that two a time keep up with them;
+# and one that is made under a clock years ahead, by which all others are old, takes only two with it.
+REMOVED_AT_ONCE = 2
 STAGING = ".staging"  # folders are written beside their parent, in a folder of this name, then renamed
 
 
@@ -75,8 +78,8 @@ def remove_old_folders(parent: Path, pattern: str, keep_hours: float) -> tuple[l
     with clear_errors(parent):
         by_age = sorted((_modified(folder), folder) for folder in parent.glob(pattern) if folder.is_dir())
         for modified, folder in by_age[:-1]:
-            if time.time() - modified <= keep_hours * 3_600:
-                continue
+            if len(removed) == REMOVED_AT_ONCE or time.time() - modified <= keep_hours * 3_600:
+                break
             unlisted = _staging_of(parent) / uuid.uuid4().hex
             try:
                 folder.rename(unlisted)
