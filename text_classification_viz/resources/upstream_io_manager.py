@@ -36,8 +36,6 @@ class UpstreamIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         """Read the file of the asset key into its type in `core.upstream`; None of validation files not there."""
         key = context.asset_key.to_user_string()
-        if key in VALIDATION_KEYS and not self.has_validation_files:
-            return None
         readers: dict[str, Callable[[], Any]] = {
             "train_set": lambda: read_train_set(self.storage),
             "train_embeddings": lambda: read_train_embeddings(self.storage),
@@ -46,6 +44,8 @@ class UpstreamIOManager(dg.IOManager):
             "validation_embeddings": lambda: read_train_embeddings(self.storage, key="validation_embeddings"),
         }
         with clear_failures():
+            if key in VALIDATION_KEYS and not self.has_validation_files:
+                return None
             return readers[key]()
 
     @property

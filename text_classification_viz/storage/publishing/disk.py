@@ -74,7 +74,8 @@ def list_folder(folder: Path) -> list[Path]:
 
 def remove_old_folders(parent: Path, pattern: str, keep_hours: float) -> tuple[list[str], list[str]]:
     """Move each out of `parent` in one rename before its files go, so that nobody sees half of it."""
-    removed, left = [], []
+    removed: list[str] = []
+    left: list[str] = []
     with clear_errors(parent):
         by_age = sorted((_modified(folder), folder) for folder in parent.glob(pattern) if folder.is_dir())
         for modified, folder in by_age[:-1]:

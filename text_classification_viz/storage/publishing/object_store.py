@@ -319,7 +319,8 @@ def _by_age(parent: UPath, pattern: str) -> list[tuple[float, str]]:
 def _remove_if_old(
     parent: UPath, folders: list[tuple[float, str]], keep_hours: float, at_most: int | None = None
 ) -> tuple[list[str], list[str]]:
-    removed, left = [], []
+    removed: list[str] = []
+    left: list[str] = []
     for written, folder in folders:
         if len(removed) == at_most or time.time() - written <= keep_hours * 3_600:
             break
