@@ -48,11 +48,19 @@ demo: install $(DAGSTER_HOME)/dagster.yaml
 	@echo "Next: make ui            the graph, the tables and the outlier report, in Dagster"
 	@echo "      make tensorboard   the maps, to explore"
 
+# Dagster and TensorBoard answer a taken port with a traceback, or a line that names no setting of ours.
+free_port = @$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", $($(1))))' 2>/dev/null || \
+	{ echo "$(1): port $($(1)) is taken; stop what uses it, or choose another: make $@ $(1)=..." >&2; exit 1; }
+
 ui: install $(DAGSTER_HOME)/dagster.yaml
+	$(call free_port,UI_PORT)
 	$(BIN)/dg dev -w workspace.yaml --host 127.0.0.1 --port $(UI_PORT)
 
 # The newest run alone: of several, the projector opens the oldest. It holds the figures and pictures of those before.
 tensorboard: install
+	@ls -d "$$DATA_ROOT"/embeddings/train/????-??-??_* >/dev/null 2>&1 || \
+		{ echo "$$DATA_ROOT: no projector run yet; run make demo first" >&2; exit 1; }
+	$(call free_port,TENSORBOARD_PORT)
 	$(BIN)/tensorboard --logdir "$$(ls -d "$$DATA_ROOT"/embeddings/train/????-??-??_* | tail -n 1)" \
 		--samples_per_plugin images=100 --host 127.0.0.1 --port $(TENSORBOARD_PORT)
 

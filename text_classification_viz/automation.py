@@ -18,6 +18,7 @@ from text_classification_viz.sources import (
     hash_file,
     list_batches,
     review_files,
+    stamp_of_upstream_file,
 )
 from text_classification_viz.storage.publishing import DataRoot, stamp_of
 
@@ -76,16 +77,16 @@ def upstream_sensor(
     storage = upstream_io_manager.storage
     known = json.loads(context.cursor) if context.cursor else {}
     seen = {}
-    for key in [*UPSTREAM_KEYS, *(VALIDATION_KEYS if upstream_io_manager.has_validation_files else ())]:
-        try:
+    try:
+        for key in [*UPSTREAM_KEYS, *(VALIDATION_KEYS if upstream_io_manager.has_validation_files else ())]:
             path = find_upstream_file(storage, key)
-            stamp = stamp_of(path)
+            stamp = stamp_of_upstream_file(path)
             last = known.get(key, {})
             sha256 = last["sha256"] if last.get("stamp") == stamp else hash_file(path)
-        except (InputError, OSError) as error:
-            yield dg.SkipReason(str(error))
-            return
-        seen[key] = {"stamp": stamp, "sha256": sha256}
+            seen[key] = {"stamp": stamp, "sha256": sha256}
+    except InputError as error:
+        yield dg.SkipReason(str(error))
+        return
     cursor = json.dumps(seen, sort_keys=True)
     changed = [key for key in known | seen if known.get(key, {}).get("sha256") != seen.get(key, {}).get("sha256")]
     if not changed:

@@ -1,11 +1,13 @@
 """What starts runs: the sensor over real files, the schedule, and what the job holds."""
 
+import errno
 import os
 import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -116,6 +118,22 @@ def test_missing_file_skips_with_the_reason_and_keeps_the_cursor(tick, storage):
     (skip,), after = tick(storage, cursor)
     assert "train_set" in skip.skip_message
     assert after == cursor
+
+
+@pytest.mark.parametrize("call", ["iterdir", "stat", "lstat"])
+def test_storage_that_does_not_answer_skips_with_the_reason(tick, storage, monkeypatch, call):
+    genuine = getattr(Path, call)
+
+    def refuse(path: Path, *arguments: Any, **options: Any) -> Any:
+        if storage in (path, path.parent):
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return genuine(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, call, refuse)
+    (skip,), _ = tick(storage, None)
+    assert isinstance(skip, dg.SkipReason)
+    assert str(storage) in skip.skip_message
+    assert "Errno" not in skip.skip_message
 
 
 def test_changes_while_a_run_is_waiting_have_their_turn_when_it_has_begun_or_gone(tick, storage, instance):

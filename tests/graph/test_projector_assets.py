@@ -2,12 +2,14 @@
 
 import shlex
 from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.support.graph import make_graph, metadata_of
+from text_classification_viz.assets.projector_logs import time_of_new_run
 from text_classification_viz.core.maps.quality import MapQuality
 from text_classification_viz.core.tables import OUTLIER_KINDS
 
@@ -64,3 +66,10 @@ def test_page_is_published_beside_the_tables(two_runs):
     page = Path(metadata_of(second, "projector_logs")["page"].value)
     assert page == data_root / "visualization" / "projector.html"
     assert page.read_bytes().startswith(b"<!doctype html>")
+
+
+def test_run_is_newer_by_name_than_one_that_a_clock_ahead_made(tmp_path):
+    assert abs(datetime.now(UTC) - time_of_new_run(tmp_path / "none yet")) < timedelta(hours=1)
+    for name in ("2999-12-31_23-59-59_0123abcd", "2020-01-01_00-00-00_0123abcd", "9999-99-99_99-99-99_01234567"):
+        (tmp_path / name).mkdir()
+    assert time_of_new_run(tmp_path) == datetime(3000, 1, 1, tzinfo=UTC)

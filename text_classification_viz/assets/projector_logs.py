@@ -1,7 +1,8 @@
 """`projector_logs`: a TensorBoard run with our maps and the figures of all runs, and a page that opens on one."""
 
 import shlex
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -16,6 +17,7 @@ from text_classification_viz.resources import clear_failures
 from text_classification_viz.storage.publishing import (
     AnyPath,
     DataRoot,
+    list_folder,
     newest_folder,
     published_folder,
     remove_old_folders,
@@ -25,6 +27,7 @@ from text_classification_viz.views.projector import EVENTS, Layout, projector_pa
 MAPS = {"umap_projection": "UMAP", "tsne_projection": "t-SNE"}
 PAGE = "projector.html"
 RUNS = "????-??-??_??-??-??_????????"  # how our runs are named; others in the folder are other people's
+NAME_TIME = "%Y-%m-%d_%H-%M-%S"  # with which the name of a run begins
 LAST = f"{EVENTS}*"  # without these a run is none for TensorBoard
 
 
@@ -33,7 +36,9 @@ class ProjectorConfig(dg.Config):
 
     rows: Rows = Field(default="sample", description=ROWS)
     keep_hours: float = Field(
-        default=14 * 24.0, gt=0, description="Older runs are removed, but never the newest one. In hours."
+        default=14 * 24.0,
+        gt=0,
+        description="Older runs are removed, at most two at a time, and never the newest one. In hours.",
     )
 
 
@@ -69,7 +74,10 @@ def projector_logs(
         else:
             layouts.append(layout)
     vectors = train_vectors[table["embedding_row"].to_numpy()]
-    run = data_root.projector_runs / f"{datetime.now(UTC):%Y-%m-%d_%H-%M-%S}_{context.run.run_id[:8]}"
+    run = (
+        data_root.projector_runs
+        / f"{time_of_new_run(data_root.projector_runs):{NAME_TIME}}_{context.run.run_id[:8]}"
+    )
     with (
         published_folder(run, last=LAST) as folder,
         newest_folder(data_root.projector_runs, RUNS, LAST) as previous,  # their names begin with their time
@@ -94,6 +102,20 @@ def projector_logs(
             "old_runs_removed": len(removed),
         }
     )
+
+
+def time_of_new_run(runs: AnyPath) -> datetime:
+    """Now, or a second after the newest run there.
+
+    The last by name is the run that is served. Without this, a run made under a clock that was ahead would stay
+    the last until that time has come.
+    """
+    times = [datetime.now(UTC)]
+    for run in list_folder(runs):
+        written, _, _ = run.name.rpartition("_")
+        with suppress(ValueError, OverflowError):  # other people's names, and the end of the year 9999
+            times.append(datetime.strptime(written, NAME_TIME).replace(tzinfo=UTC) + timedelta(seconds=1))
+    return max(times)
 
 
 def _how_to_open(run: AnyPath) -> str:

@@ -39,8 +39,6 @@ class UpstreamIOManager(dg.IOManager):
         if context.has_input_name:  # load_asset_value, outside a step, has none
             hold_run_lock(context.step_context.run_id)
         key = context.asset_key.to_user_string()
-        if key in VALIDATION_KEYS and not self.has_validation_files:
-            return None
         readers: dict[str, Callable[[], Any]] = {
             "train_set": lambda: read_train_set(self.storage),
             "train_embeddings": lambda: read_train_embeddings(self.storage),
@@ -49,6 +47,8 @@ class UpstreamIOManager(dg.IOManager):
             "validation_embeddings": lambda: read_train_embeddings(self.storage, key="validation_embeddings"),
         }
         with clear_failures():
+            if key in VALIDATION_KEYS and not self.has_validation_files:
+                return None
             return readers[key]()
 
     @property

@@ -14,6 +14,7 @@ from text_classification_viz.sources.upstream_files import (
     read_label_transform,
     read_train_embeddings,
     read_train_set,
+    stamp_of_upstream_file,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "read_train_embeddings",
     "read_train_set",
     "review_files",
+    "stamp_of_upstream_file",
 ]

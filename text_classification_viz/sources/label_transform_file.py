@@ -53,12 +53,12 @@ def pickle_parser(class_name: str) -> Callable[[UpstreamFile], Labels]:
     module, _, name = class_name.rpartition(".")
     if not module:
         raise InputError(
-            f"label_transform_class: expected a dotted name like package.module.Class, found {class_name!r}; "
+            f"LABEL_TRANSFORM_CLASS: expected a dotted name like package.module.Class, found {class_name!r}; "
             "set it to the name of the class upstream"
         )
     label_transform = Global(module, name)
     grammar = Grammar(
-        value=f"a {class_name} (or else set label_transform_class)",
+        value=f"a {class_name} (or else set LABEL_TRANSFORM_CLASS)",
         opcodes=COMMON_OPCODES | ARRAY_OPCODES | OBJECT_OPCODES,
         globals=ARRAY_GLOBALS | {label_transform, LABEL_ENCODER},
         max_opcodes=20_000,  # five for each class: thousands of classes
@@ -89,7 +89,7 @@ def pickle_parser(class_name: str) -> Callable[[UpstreamFile], Labels]:
 def parse_json(file: UpstreamFile) -> Labels:
     """Give the labels of a JSON object with `class_field`, `class_labels` and `classes`."""
     try:
-        value = parse_strict_json(file.read().decode())
+        value = parse_strict_json(file.read().decode("utf-8-sig"))
     except ValueError as error:
         raise file.fault("a JSON object in UTF-8", f"something else ({error})") from None
     if type(value) is not dict:

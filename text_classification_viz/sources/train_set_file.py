@@ -29,10 +29,12 @@ from text_classification_viz.storage.reading import (
     row_in_words,
 )
 
-REMEDY = (
-    "write a list of dicts with a plain int as id, plain str as category, str or None as headline and "
-    "short_description, and materialize {key} upstream again"
-)
+FIELDS = "a plain int as id, plain str as category, str or None as headline and short_description"
+REMEDIES = {
+    "": f"write a list of dicts with {FIELDS}, and materialize {{key}} upstream again",
+    ".parquet": f"write a Parquet file with {FIELDS}, and put it in the place of this one",
+    ".jsonl": f"write one JSON object a line, in UTF-8, with {FIELDS}, and put the file in the place of this one",
+}
 GRAMMAR = Grammar(
     value="a list of dicts",
     opcodes=COMMON_OPCODES | {"EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_DICT", "SETITEM", "SETITEMS", "BINFLOAT"},
@@ -40,6 +42,11 @@ GRAMMAR = Grammar(
     max_opcodes=None,
     max_marks=2,  # the list's and in it a dict's
     max_dict_items=256,  # fields of a row; upstream writes 4
+    remedies={
+        "datetime": "drop the field with a date or time, or make it a str, and write the file again",
+        "pandas": "write a list of dicts of plain values in place of a pandas DataFrame or a value of pandas, or "
+        "write Parquet or JSON Lines, with .parquet or .jsonl after the name",
+    },
 )
 INT64 = np.iinfo(np.int64)
 MAX_LINE_BYTES = 4 << 20  # of JSON, whose lists take 20 times the memory that they have bytes
@@ -60,9 +67,16 @@ def parse_jsonl(file: UpstreamFile) -> pa.Table:
     for index, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")):
         if len(line) > MAX_LINE_BYTES:
             raise file.fault(f"at most {MAX_LINE_BYTES:,} bytes on {_line(index)}", "more")
+        if not line.strip() and not file.remaining():  # a blank last line
+            break
         try:
-            row = parse_strict_json(line.decode())
+            # Some editors put a BOM before the first line.
+            row = parse_strict_json(line.decode("utf-8" if index else "utf-8-sig"))
         except ValueError as error:
+            if not line.endswith(b"\n"):
+                raise file.cut_short(
+                    f"a JSON object in UTF-8 on {_line(index)}", f"other text ({error})"
+                ) from None
             raise file.fault(f"a JSON object in UTF-8 on {_line(index)}", f"other text ({error})") from None
         rows.add(row)
     return rows.table()

@@ -5,12 +5,14 @@ Belongs here: what is true of every key. Each key's forms stand in the module of
 """
 
 import logging
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.inputs import LabelTransform, Source, TrainEmbeddings, TrainSet
 from text_classification_viz.sources import label_transform_file, train_embeddings_file, train_set_file
+from text_classification_viz.storage.publishing import stamp_of
 from text_classification_viz.storage.reading import CHUNK, RETRY_FOR_S, WAIT_AND_RETRY, UpstreamFile, read_stable
 
 # Upstream writes the pickle, which has no suffix; the others are for whoever prefers them.
@@ -55,18 +57,17 @@ def find_upstream_file(storage: Path, key: str) -> Path:
         No such folder, no file for the key, or two of them.
     """
     names = [key + suffix for suffix in SUFFIXES[key]]
-    try:
-        present = {path.name for path in storage.iterdir()}
-    except OSError as error:
-        raise InputError(
-            f"{storage}: expected upstream's storage folder, found '{error.strerror}'; set UPSTREAM_STORAGE to "
-            "the folder that holds its files, readable by this user"
-        ) from error
+    present = _names_in(storage)
     found = [name for name in names if name in present]
     if not found:
+        others = sorted(name for name in present if name.startswith(f"{key}."))[:3]
         raise InputError(
-            f"{storage / key}: expected a file ({' or '.join(names)}), found none; materialize {key} "
-            "upstream first"
+            f"{storage / key}: expected a file ({' or '.join(names)}), found "
+            + (
+                f"only {' and '.join(others)}; give it the one of these names that its form has"
+                if others
+                else f"none; materialize {key} upstream first"
+            )
         )
     if len(found) > 1:
         raise InputError(
@@ -78,7 +79,35 @@ def find_upstream_file(storage: Path, key: str) -> Path:
 
 def has_upstream_file(storage: Path, key: str) -> bool:
     """Whether there is any file of an asset key, for keys that need not be there."""
-    return any((storage / (key + suffix)).exists() for suffix in SUFFIXES[key])
+    return not _names_in(storage).isdisjoint(key + suffix for suffix in SUFFIXES[key])
+
+
+def stamp_of_upstream_file(path: Path) -> list[str | int]:
+    """What tells a file that has changed from one that has not, without reading it.
+
+    Raises
+    ------
+    InputError
+        The system does not tell: no right to enter the folder, a mount that is gone, no file any more.
+    """
+    try:
+        return stamp_of(path)
+    except OSError as error:
+        raise _unreachable(path.parent, error) from error
+
+
+def _names_in(storage: Path) -> set[str]:
+    try:
+        return {path.name for path in storage.iterdir()}
+    except OSError as error:
+        raise _unreachable(storage, error) from error
+
+
+def _unreachable(storage: Path, error: OSError) -> InputError:
+    return InputError(
+        f"{storage}: expected upstream's storage folder, found '{error.strerror}'; set UPSTREAM_STORAGE to the "
+        f"folder that holds its files, which user {os.geteuid()} may list and enter, and see to its mount"
+    )
 
 
 def hash_file(path: Path, *, retry_for_s: float = RETRY_FOR_S, log: logging.Logger = _LOG) -> str:
@@ -157,7 +186,7 @@ def read_train_set(
     table, source = read_stable(
         path,
         parsers[path.suffix],
-        remedy=train_set_file.REMEDY.format(key=key),
+        remedy=train_set_file.REMEDIES[path.suffix].format(key=key),
         missing=MISSING.format(key=key),
         size_limit=size_limit,
         retry_for_s=retry_for_s,

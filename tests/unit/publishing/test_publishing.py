@@ -376,6 +376,20 @@ def test_newest_folder_is_kept_however_old(tmp_path):
     assert names(tmp_path) == ["b"]
 
 
+@pytest.mark.parametrize("hours_ahead", [10 * 365 * 24, -10 * 365 * 24])
+def test_a_clock_that_is_wrong_once_removes_two_at_most(tmp_path, monkeypatch, hours_ahead):
+    make_folders(tmp_path, a=5, b=4, c=3, d=2, e=1)
+    with monkeypatch.context() as patched:
+        wrong = time.time() + hours_ahead * HOUR
+        patched.setattr(time, "time", lambda: wrong)
+        make_folders(tmp_path, under_the_wrong_clock=0)
+        remove_old_folders(tmp_path, "*", keep_hours=48)
+    assert {"c", "d", "e", "under_the_wrong_clock"} <= set(names(tmp_path))
+    make_folders(tmp_path, f=0)
+    remove_old_folders(tmp_path, "*", keep_hours=48)
+    assert {"c", "d", "e", "f"} <= set(names(tmp_path))
+
+
 def test_files_beside_old_folders_stay(tmp_path):
     make_folders(tmp_path, old=100, new=0)
     (tmp_path / "notes.txt").write_text("not a folder")

@@ -1,7 +1,12 @@
 """Upstream's files: sound ones come back as they were, and each fault gets its own clear message."""
 
+import bz2
+import datetime
+import errno
+import gzip
 import io
 import json
+import lzma
 import os
 import pickle
 import re
@@ -11,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -33,6 +39,7 @@ from text_classification_viz.core.inputs.upstream import TRAIN_SET
 from text_classification_viz.sources.upstream_files import (
     SUFFIXES,
     find_upstream_file,
+    has_upstream_file,
     hash_file,
     read_label_transform,
     read_train_embeddings,
@@ -142,7 +149,7 @@ class TestSoundFiles:
 
     def test_the_class_name_is_a_setting(self, storage):
         content = label_transform(class_name="elsewhere.labels.Transform")
-        assert "set label_transform_class" in refusal(storage, "label_transform", content)
+        assert "set LABEL_TRANSFORM_CLASS" in refusal(storage, "label_transform", content)
         (storage / "label_transform").write_bytes(content)
         assert read_label_transform(storage, "elsewhere.labels.Transform").classes == ("A", "B")
         with pytest.raises(InputError, match=r"dotted name like package\.module\.Class, found 'Transform'"):
@@ -378,7 +385,7 @@ class TestFaultsOfFiles:
         [key + suffix for key in READERS for suffix in SUFFIXES[key]],
     )
     def test_empty(self, storage, name):
-        assert "expected a value, found an empty file; " in refusal(storage, name, b"")
+        assert "expected a value, found an empty file: " in refusal(storage, name, b"")
 
     @pytest.mark.parametrize("key", READERS)
     def test_above_the_size_limit(self, storage, key):
@@ -596,3 +603,68 @@ class TestRealFiles:
         assert list(labels.class_labels) == list("ABCDEFGHIJ")
         assert labels.class_labels["G"] == "G: US Politics"
         assert labels.source.sha256 == hash_file(STORAGE / "label_transform")
+
+
+class TestFaultsOutsideTheRows:
+    @pytest.mark.parametrize("name", ["train_set", "train_set.jsonl", "train_set.parquet"])
+    @pytest.mark.parametrize(("packer", "called"), [(gzip, "gzip"), (lzma, "xz"), (bz2, "bzip2")])
+    def test_a_compressed_file_is_named_as_one(self, storage, name, packer, called):
+        message = refusal(storage, name, packer.compress(pickle.dumps(ROWS, 4)))
+        assert f"found one by {called}; decompress it" in message
+
+    def test_a_date_and_a_data_frame_say_what_to_write(self, storage):
+        message = refusal(storage, "train_set", pickle.dumps(rows_with(published=datetime.date(2020, 1, 2)), 4))
+        assert "'datetime.date'" in message
+        assert "; drop the field with a date or time, or make it a str" in message
+        (storage / "train_set").write_bytes(b"")
+        message = refusal(storage, "train_set", pickle.dumps(pd.DataFrame(ROWS), 4))
+        assert "; write a list of dicts of plain values in place of a pandas DataFrame" in message
+
+    def test_a_file_of_another_suffix_is_named(self, storage):
+        (storage / "train_set").rename(storage / "train_set.pkl")
+        with pytest.raises(InputError, match=r"found only train_set\.pkl; give it the one of these names"):
+            read_train_set(storage)
+
+    @pytest.mark.parametrize("name", ["train_set.jsonl", "train_set.parquet"])
+    def test_open_forms_are_not_told_to_become_a_pickle(self, storage, name):
+        content = io.BytesIO()
+        rows = rows_with(category=None)
+        if name.endswith(".jsonl"):
+            content.write(jsonl(rows))
+        else:
+            pq.write_table(pa.Table.from_pylist(rows), content)
+        message = refusal(storage, name, content.getvalue())
+        assert "list of dicts" not in message
+        assert "in the place of this one" in message
+
+    def test_bom_and_blank_last_line_are_no_fault(self, storage):
+        train_set = read(storage, "train_set.jsonl", b"\xef\xbb\xbf" + jsonl(ROWS) + b"\n")
+        assert train_set.table.num_rows == len(ROWS)
+        labels = {"class_field": "category", "class_labels": None, "classes": ["A", "B"]}
+        content = b"\xef\xbb\xbf" + json.dumps(labels).encode() + b"\n\n"
+        assert read(storage, "label_transform.json", content).classes == ("A", "B")
+
+    @pytest.mark.parametrize("name", ["train_set", "train_set.jsonl", "train_set.parquet"])
+    def test_a_file_cut_short_may_still_be_being_written(self, storage, name):
+        content = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(ROWS), content)
+        whole = {
+            "train_set": pickle.dumps(ROWS, 4),
+            "train_set.jsonl": jsonl(ROWS),
+            "train_set.parquet": content.getvalue(),
+        }[name]
+        message = refusal(storage, name, whole[:-10])
+        assert "still being written; it was written to " in message
+        assert "wait until its writer has finished, then run this again; if that does not help, write" in message
+        os.utime(storage / name, (1e9, 1e9))
+        with pytest.raises(InputError, match=r"still being written; wait until its writer has finished") as caught:
+            read_train_set(storage)
+        assert "written to " not in str(caught.value)
+
+    def test_a_folder_that_does_not_answer_is_told_in_words(self, storage, monkeypatch):
+        def refuse(*_):
+            raise OSError(errno.ESTALE, "Stale file handle")
+
+        monkeypatch.setattr(Path, "iterdir", refuse)
+        with pytest.raises(InputError, match=r"found 'Stale file handle'; set UPSTREAM_STORAGE"):
+            has_upstream_file(storage, "validation_set")

@@ -16,6 +16,9 @@ from typing import BinaryIO
 
 from text_classification_viz.core.errors import InputError
 
+# Old folders that go at a time, the oldest first. Each publication adds one, so that two a time keep up with them;
+# and one that is made under a clock years ahead, by which all others are old, takes only two with it.
+REMOVED_AT_ONCE = 2
 STAGING = ".staging"  # folders are written beside their parent, in a folder of this name, then renamed
 
 
@@ -71,12 +74,13 @@ def list_folder(folder: Path) -> list[Path]:
 
 def remove_old_folders(parent: Path, pattern: str, keep_hours: float) -> tuple[list[str], list[str]]:
     """Move each out of `parent` in one rename before its files go, so that nobody sees half of it."""
-    removed, left = [], []
+    removed: list[str] = []
+    left: list[str] = []
     with clear_errors(parent):
         by_age = sorted((_modified(folder), folder) for folder in parent.glob(pattern) if folder.is_dir())
         for modified, folder in by_age[:-1]:
-            if time.time() - modified <= keep_hours * 3_600:
-                continue
+            if len(removed) == REMOVED_AT_ONCE or time.time() - modified <= keep_hours * 3_600:
+                break
             unlisted = _staging_of(parent) / uuid.uuid4().hex
             try:
                 folder.rename(unlisted)

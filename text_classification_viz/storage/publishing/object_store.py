@@ -193,7 +193,7 @@ def newest_folder(parent: UPath, pattern: str, last: str) -> Iterator[Path | Non
 
 def remove_old_folders(parent: UPath, pattern: str, keep_hours: float) -> tuple[list[str], list[str]]:
     """Remove the objects of each folder but the newest; its age is that of the newest of them."""
-    return _remove_if_old(parent, _by_age(parent, pattern)[:-1], keep_hours)
+    return _remove_if_old(parent, _by_age(parent, pattern)[:-1], keep_hours, disk.REMOVED_AT_ONCE)
 
 
 @contextmanager
@@ -317,12 +317,13 @@ def _by_age(parent: UPath, pattern: str) -> list[tuple[float, str]]:
 
 
 def _remove_if_old(
-    parent: UPath, folders: list[tuple[float, str]], keep_hours: float
+    parent: UPath, folders: list[tuple[float, str]], keep_hours: float, at_most: int | None = None
 ) -> tuple[list[str], list[str]]:
-    removed, left = [], []
+    removed: list[str] = []
+    left: list[str] = []
     for written, folder in folders:
-        if time.time() - written <= keep_hours * 3_600:
-            continue
+        if len(removed) == at_most or time.time() - written <= keep_hours * 3_600:
+            break
         try:
             with clear_errors(parent / folder, "remove it"):
                 parent.fs.rm((parent / folder).path, recursive=True)

@@ -90,7 +90,8 @@ def newest_folder(parent: AnyPath, pattern: str, last: str) -> AbstractContextMa
 def remove_old_folders(parent: AnyPath, pattern: str, keep_hours: float) -> tuple[list[str], list[str]]:
     """Remove folders in `parent` that were last written over `keep_hours` ago, but never the newest one.
 
-    On a disk each goes at once for whoever watches; from an object store, file by file.
+    The two oldest go, and others at the next call: a clock that is wrong once can not remove all there is. On a
+    disk each goes at once for whoever watches; from an object store, file by file.
 
     Parameters
     ----------

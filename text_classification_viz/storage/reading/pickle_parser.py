@@ -10,7 +10,8 @@ opcodes are described in the docstrings of CPython's `pickletools`.
 """
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -71,6 +72,8 @@ class Grammar:
         Most marks open at a time.
     max_dict_items
         Most items in a dict.
+    remedies
+        What to do about values of a foreign package that people write at times, by its name.
     """
 
     value: str
@@ -79,6 +82,7 @@ class Grammar:
     max_opcodes: int | None
     max_marks: int
     max_dict_items: int
+    remedies: Mapping[str, str] = field(default_factory=dict)
 
 
 class PickleParser:
@@ -133,10 +137,12 @@ class PickleParser:
             raise self._no_opcode(opcode)
         return self._finish()
 
-    def refuse(self, expected: str, found: str) -> InputError:
+    def refuse(self, expected: str, found: str, remedy: str | None = None) -> InputError:
         """Make the error for what stands just before the current position."""
         return self.file.fault(
-            f"a pickle of {self.grammar.value}: {expected}", f"{found} (before byte {self.file.tell():,})"
+            f"a pickle of {self.grammar.value}: {expected}",
+            f"{found} (before byte {self.file.tell():,})",
+            remedy,
         )
 
     def append(self, target: list, items: list) -> None:
@@ -156,9 +162,9 @@ class PickleParser:
 
     def _no_opcode(self, opcode: bytes) -> InputError:
         if not opcode:
-            return self.file.fault(
+            return self.file.cut_short(
                 f"a pickle of {self.grammar.value}, which ends with the opcode STOP",
-                f"the end of the file at byte {self.file.size:,}: it is truncated",
+                f"the end of the file at byte {self.file.size:,}",
             )
         return self.refuse("only the opcodes that it takes", f"the forbidden opcode {_show(opcode)}")
 
@@ -341,7 +347,11 @@ class PickleParser:
         found = Global(*(part[: MAX_NAME + 1].decode(errors="replace") for part in (module, name)))
         if found not in self.grammar.globals:
             known = ", ".join(sorted(f"{one.module}.{one.name}" for one in self.grammar.globals)) or "none at all"
-            raise self.refuse(f"of globals only {known}", f"the foreign global '{found.module}.{found.name}'")
+            raise self.refuse(
+                f"of globals only {known}",
+                f"the foreign global '{found.module}.{found.name}'",
+                self.grammar.remedies.get(found.module.partition(".")[0]),
+            )
         self.stack.append(found)
 
     def _global(self) -> None:
@@ -374,9 +384,9 @@ class PickleParser:
     def _frame(self) -> None:
         length = self._unsigned(8)
         if length > self.file.remaining():
-            raise self.refuse(
-                f"frames that end in the file of {self.file.size:,} bytes",
-                f"one of {length:,} bytes: the file is truncated or damaged",
+            raise self.file.cut_short(
+                f"a pickle of {self.grammar.value}: frames that end in the file of {self.file.size:,} bytes",
+                f"one of {length:,} bytes (before byte {self.file.tell():,})",
             )
 
 

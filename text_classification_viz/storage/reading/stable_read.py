@@ -29,6 +29,14 @@ FIRST_WAIT_S = 0.05  # doubled after each attempt
 LONGEST_WAIT_S = 1.0
 SETTLED_AFTER_S = 2.0  # a broken file that was written to this recently may be in the middle of being written
 WAIT_AND_RETRY = "wait until its writer has finished, then run this again"
+RECENT_S = 60.0  # a writer that makes pauses may still be at a file that it wrote to this recently
+COMPRESSED = {
+    b"\x1f\x8b\x08": "gzip",
+    b"\xfd7zXZ\0": "xz",
+    b"BZh91AY&SY": "bzip2",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip",
+}
 PUT_OR_LEAVE = "put a file there, or run this again without it"
 
 
@@ -65,6 +73,16 @@ class UpstreamFile(io.BufferedReader):
         """Make the error that says what is wrong with this file."""
         return InputError(f"{self.path}: expected {expected}, found {found}; {remedy or self.remedy}")
 
+    def cut_short(self, expected: str, found: str) -> InputError:
+        """Make the error for a file that ends too early, as one does whose writer has not finished."""
+        age_s = time.time() - self._opened.st_mtime
+        recently = f"it was written to {age_s:.0f} s ago: " if 0 <= age_s <= RECENT_S else ""
+        return self.fault(
+            expected,
+            f"{found}: it is truncated, damaged or still being written",
+            f"{recently}{WAIT_AND_RETRY}; if that does not help, {self.remedy}",
+        )
+
     def remaining(self) -> int:
         """Bytes that are not read yet."""
         return self.size - self.tell()
@@ -90,17 +108,21 @@ class UpstreamFile(io.BufferedReader):
         return array
 
     def check_size(self, size_limit: int | None) -> None:
-        """Raise InputError unless this is a regular file that is neither empty nor above `size_limit` bytes."""
+        """Raise InputError unless this is a regular file of 1 to `size_limit` bytes, not compressed."""
         if not stat.S_ISREG(self._opened.st_mode):
             raise self.fault("a regular file", "a FIFO, a socket or a device", "put a file in its place")
         if self.size == 0:
-            raise self.fault("a value", "an empty file")
+            raise self.cut_short("a value", "an empty file")
         if size_limit is not None and self.size > size_limit:
             raise self.fault(
                 f"at most {size_limit:,} bytes",
                 f"{self.size:,}",
                 "make it smaller, or raise the limit that storage sets for it",
             )
+
+        for first, name in COMPRESSED.items():
+            if self.peek(len(first)).startswith(first):
+                raise self.fault("a file that is not compressed", f"one by {name}", "decompress it")
 
     def has_changed(self) -> bool:
         """Whether the path leads to another file by now, or to this one with other contents."""
@@ -118,9 +140,8 @@ class UpstreamFile(io.BufferedReader):
         return not 0 <= time.time() - self._opened.st_mtime <= SETTLED_AFTER_S
 
     def _truncated(self, length: int, start: int) -> InputError:
-        return self.fault(
-            f"{length:,} bytes from byte {start:,} on",
-            f"the end of the file at byte {self.size:,}: it is truncated or damaged",
+        return self.cut_short(
+            f"{length:,} bytes from byte {start:,} on", f"the end of the file at byte {self.size:,}"
         )
 
 

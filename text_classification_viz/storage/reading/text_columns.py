@@ -65,7 +65,7 @@ def damage_told(file: UpstreamFile) -> Iterator[None]:
         yield
     # UnicodeDecodeError: damaged names of columns.
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise file.fault("a Parquet file", f"a damaged one ({error})") from None
+        raise file.cut_short("a Parquet file", f"a damaged one ({error})") from None
 
 
 def read_columns(
