@@ -20,8 +20,8 @@ import numpy as np
 from benchmarks.data import labels_of, training_data
 from benchmarks.map_quality import FIGURES, map_qualities
 from benchmarks.report import print_environment, print_table
-from text_classification_viz.core.layouts import umap_layout
-from text_classification_viz.core.maps import KnownMap, MappedRows, align, continue_map, displacements
+from text_classification_viz.core.layouts import refine_umap, umap_layout
+from text_classification_viz.core.maps import KnownMap, MappedRows, Refresh, align, continue_map, displacements
 from text_classification_viz.core.neighbors import find_neighbors
 
 HELD_OUT = 0.1  # of the rows: the first that come
@@ -83,9 +83,11 @@ def kept_rows(before: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def continued(last: KnownMap, rows: MappedRows, _: np.ndarray) -> KnownMap:
     def refine(placed: np.ndarray) -> np.ndarray:
-        return umap_layout(rows.vectors, rows.neighbors, rows.labels, start=placed)
+        return refine_umap(placed, rows.vectors, rows.neighbors, rows.labels)
 
-    return continue_map(last, rows, {}, refine).map
+    refresh = continue_map(last, rows, {}, refine)
+    assert isinstance(refresh, Refresh)
+    return refresh.map
 
 
 def aligned(last: KnownMap, rows: MappedRows, fresh: np.ndarray) -> KnownMap:

@@ -14,6 +14,7 @@ from text_classification_viz import automation, checks, crashed_runs, retention
 from text_classification_viz.assets import (
     batches,
     class_overlap,
+    current_state,
     neighbors,
     outlier_report,
     projections,
@@ -62,6 +63,7 @@ def build_definitions(
             validation.validation_data,
             validation.validation,
             batches.batch,
+            current_state.current_state,
         ],
         asset_checks=checks.asset_checks,
         jobs=[automation.visualization_job, automation.review_job, automation.batch_job, retention.retention_job],

@@ -37,6 +37,7 @@ PUBLISHED = (
     "triage_page.html",
     "projector.html",
     "class_overlap.png",
+    "current.json",
     *(
         f"{picture}{ending}"
         for picture in ("umap_projection", "tsne_projection", "suspect_map")

@@ -37,7 +37,7 @@ REPOSITORY = {"repositoryLocationName": LOCATION, "repositoryName": "__repositor
 LIGHT = ["train_df", "train_vectors", "sampled_train_df"]  # a run of these ends within seconds
 # The shortest intervals that the settings allow, in place of five seconds and two minutes.
 SHORTEST = {
-    "enabled: true": "enabled: true\n  poll_interval_seconds: 1",
+    "run_monitoring:\n  enabled: true": "run_monitoring:\n  enabled: true\n  poll_interval_seconds: 1",
     "concurrency:": "run_queue: {dequeue_interval_seconds: 1}\nconcurrency:",
 }
 WEEK = 7 * 24 * 3_600

@@ -15,14 +15,16 @@ from text_classification_viz.core.layouts import (
     Optimizer,
     default_epochs,
     default_iterations,
+    refine_tsne,
+    refine_umap,
     tsne_layout,
     umap_layout,
 )
 from text_classification_viz.core.maps import (
+    Fresh,
     KnownMap,
     MappedRows,
     Refresh,
-    StartAfresh,
     continue_map,
     measure_quality,
 )
@@ -139,10 +141,17 @@ def umap_projection(
 ) -> dg.MaterializeResult:
     """Lay out all rows, or the sample, by UMAP."""
     rows = _choose_rows(config.rows, train_df, sampled_train_df, train_vectors, nearest_neighbors)
-    settings = config.model_dump(exclude={"rows", "align_to_previous"})
+    shared: dict[str, Any] = {
+        **config.model_dump(include={"n_neighbors", "min_dist", "target_weight", "seed"}),
+        "log": context.log,
+    }
 
-    def lay_out(start: np.ndarray | None) -> np.ndarray:
-        return umap_layout(rows.vectors, rows.neighbors, rows.labels, **settings, start=start, log=context.log)
+    def lay_out() -> np.ndarray:
+        own = config.model_dump(include={"n_components", "n_epochs", "optimizer"})
+        return umap_layout(rows.vectors, rows.neighbors, rows.labels, **own | shared)
+
+    def refine(start: np.ndarray) -> np.ndarray:
+        return refine_umap(start, rows.vectors, rows.neighbors, rows.labels, **shared)
 
     supervised = (
         f"supervised by label (weight {config.target_weight:g})" if config.target_weight else "unsupervised"
@@ -153,7 +162,15 @@ def umap_projection(
         f"({config.optimizer})"
     )
     return _make_map(
-        context, data_root, config, rows, lay_out, "UMAP", parameters, shaped_by_labels=config.target_weight > 0
+        context,
+        data_root,
+        config,
+        rows,
+        lay_out,
+        refine,
+        "UMAP",
+        parameters,
+        shaped_by_labels=config.target_weight > 0,
     )
 
 
@@ -177,25 +194,32 @@ def tsne_projection(
 ) -> dg.MaterializeResult:
     """Lay out the sample, or all rows, by t-SNE."""
     rows = _choose_rows(config.rows, train_df, sampled_train_df, train_vectors, nearest_neighbors)
-    settings = config.model_dump(exclude={"rows", "align_to_previous", "learning_rate"})
-    learning_rate = None if config.learning_rate == "auto" else float(config.learning_rate)
+    shared: dict[str, Any] = {
+        **config.model_dump(include={"perplexity", "supervision", "seed"}),
+        "learning_rate": None if config.learning_rate == "auto" else float(config.learning_rate),
+        "log": context.log,
+    }
 
-    def lay_out(start: np.ndarray | None) -> np.ndarray:
-        return tsne_layout(
-            rows.vectors,
-            rows.neighbors,
-            rows.labels,
-            **settings,
-            learning_rate=learning_rate,
-            start=start,
-            log=context.log,
-        )
+    def lay_out() -> np.ndarray:
+        own = config.model_dump(include={"n_components", "n_iter"})
+        return tsne_layout(rows.vectors, rows.neighbors, rows.labels, **own | shared)
+
+    def refine(start: np.ndarray) -> np.ndarray:
+        return refine_tsne(start, rows.vectors, rows.neighbors, rows.labels, **shared)
 
     supervised = f"supervised by label ({config.supervision:g} %)" if config.supervision else "unsupervised"
     n_iter = config.n_iter or default_iterations(config.supervision)
     parameters = f"{supervised}, perplexity {config.perplexity:g}, {n_iter} iterations"
     return _make_map(
-        context, data_root, config, rows, lay_out, "t-SNE", parameters, shaped_by_labels=config.supervision > 0
+        context,
+        data_root,
+        config,
+        rows,
+        lay_out,
+        refine,
+        "t-SNE",
+        parameters,
+        shaped_by_labels=config.supervision > 0,
     )
 
 
@@ -217,7 +241,8 @@ def _make_map(
     data_root: DataRoot,
     config: UmapConfig | TsneConfig,
     rows: MappedRows,
-    lay_out: Callable[[np.ndarray | None], np.ndarray],
+    lay_out: Callable[[], np.ndarray],
+    refine: Callable[[np.ndarray], np.ndarray],
     method: str,
     parameters: str,
     *,
@@ -226,12 +251,14 @@ def _make_map(
     """Continue the last map or lay out a new one; measure and draw it."""
     asset = context.asset_key.to_user_string()
     settings = config.model_dump(exclude={"align_to_previous"})
-    try:
-        last = _last_map(asset, data_root, config.align_to_previous)
-        refresh = continue_map(last, rows, settings, lay_out, shaped_by_labels=shaped_by_labels, seed=config.seed)
-    except StartAfresh as reason:
-        projection = KnownMap.of(rows, lay_out(None), settings)
-        changes: dict[str, Any] = {"made": f"afresh: {reason}"}
+    last = _last_map(asset, data_root, config.align_to_previous)
+    if isinstance(last, KnownMap):
+        refresh = continue_map(last, rows, settings, refine, shaped_by_labels=shaped_by_labels, seed=config.seed)
+    else:
+        refresh = last
+    if isinstance(refresh, Fresh):
+        projection = KnownMap.of(rows, lay_out(), settings)
+        changes: dict[str, Any] = {"made": f"afresh: {refresh.reason}"}
     else:
         projection = refresh.map
         changes = {
@@ -279,16 +306,16 @@ def _changes_picture(
     return {"changes_map": metadata["map"], "changes_full_picture": metadata["full_picture"]}
 
 
-def _last_map(asset: str, data_root: DataRoot, align_to_previous: bool) -> KnownMap:
+def _last_map(asset: str, data_root: DataRoot, align_to_previous: bool) -> KnownMap | Fresh:
     if not align_to_previous:
-        raise StartAfresh("align_to_previous is off")
+        return Fresh("align_to_previous is off")
     try:
         table, _ = read_result(data_root.tables, asset)
     except NotPublished:
-        raise StartAfresh("there is no last map") from None
+        return Fresh("there is no last map")
     except DamagedResult as error:
-        raise StartAfresh(f"the last map cannot be read ({error})") from error
+        return Fresh(f"the last map cannot be read ({error})")
     try:
         return KnownMap.from_table(table)
     except (ValueError, KeyError, TypeError) as error:  # what it says of itself is damaged
-        raise StartAfresh(f"the last map cannot be read ({error})") from error
+        return Fresh(f"the last map cannot be read ({error})")

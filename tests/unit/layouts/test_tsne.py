@@ -13,7 +13,7 @@ from tests.support.map_quality import label_purity
 from tests.support.synthetic import make_training_set
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.layouts import tsne
-from text_classification_viz.core.layouts.tsne import supervise, tsne_layout
+from text_classification_viz.core.layouts.tsne import refine_tsne, supervise, tsne_layout
 from text_classification_viz.core.maps.quality import measure_quality
 from text_classification_viz.core.neighbors import find_neighbors
 
@@ -140,7 +140,7 @@ def test_refining_keeps_a_map_as_good_and_where_it_was(overlapping, supervision)
     vectors, neighbors, labels = overlapping
     settings = {"supervision": supervision}
     first = tsne_layout(*overlapping, **settings)
-    refined = tsne_layout(*overlapping, **settings, start=first)
+    refined = refine_tsne(first, *overlapping, **settings)
     moved = np.linalg.norm(refined - first, axis=1)
     assert 0 < np.median(moved) < 0.05 * np.ptp(first, axis=0).max()
     before, after = (measure_quality(vectors, neighbors, labels, layout) for layout in (first, refined))

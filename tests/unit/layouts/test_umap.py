@@ -13,7 +13,7 @@ from tests.support.checkout import PROJECT
 from tests.support.map_quality import label_purity
 from tests.support.synthetic import make_training_set
 from text_classification_viz.core.errors import InputError
-from text_classification_viz.core.layouts.umap import umap_layout
+from text_classification_viz.core.layouts.umap import refine_umap, umap_layout
 from text_classification_viz.core.maps.quality import measure_quality
 from text_classification_viz.core.neighbors import find_neighbors
 
@@ -99,7 +99,7 @@ def test_another_process_gives_the_same_bytes_with_umap_learn(overlapping):
     program = (
         "import hashlib; from tests.support.synthetic import make_training_set\n"
         "from text_classification_viz.core.neighbors import find_neighbors\n"
-        "from text_classification_viz.core.layouts.umap import umap_layout\n"
+        "from text_classification_viz.core.layouts.umap import refine_umap, umap_layout\n"
         "data = make_training_set(n_rows=400, spread=2.5)\n"
         "neighbors = find_neighbors(data.vectors, 40)\n"
         "layout = umap_layout(data.vectors, neighbors, data.labels, n_epochs=20, optimizer='umap-learn')\n"
@@ -223,7 +223,7 @@ def test_few_rows_have_a_map_without_a_warning(apart, n_rows, optimizer, n_compo
 def test_refining_keeps_a_map_as_good_and_where_it_was(overlapping):
     vectors, neighbors, labels = overlapping
     first = umap_layout(*overlapping)
-    refined = umap_layout(*overlapping, start=first, seed=1)
+    refined = refine_umap(first, *overlapping, seed=1)
     afresh = umap_layout(*overlapping, seed=1)
     moved, elsewhere = (np.median(np.linalg.norm(layout - first, axis=1)) for layout in (refined, afresh))
     assert 0 < moved < elsewhere / 2
@@ -236,7 +236,7 @@ def test_refining_repairs_rows_that_were_put_in_the_wrong_place(apart):
     layout = umap_layout(*apart)
     astray = layout.copy()
     astray[:12] = layout[12:24]  # rows stand in random order
-    refined = umap_layout(*apart, start=astray)
+    refined = refine_umap(astray, *apart)
     assert label_purity(refined, apart[2]) > label_purity(astray, apart[2]) + 0.02
 
 

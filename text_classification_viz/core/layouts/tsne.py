@@ -42,7 +42,6 @@ def tsne_layout(
     n_iter: int | None = None,
     learning_rate: float | None = None,
     seed: int = 0,
-    start: np.ndarray | None = None,
     log: logging.Logger = logging.getLogger(__name__),
 ) -> np.ndarray:
     """Lay out rows by t-SNE (van der Maaten and Hinton 2008), from their UMAP layout, or from PCA if supervised.
@@ -70,9 +69,6 @@ def tsne_layout(
         Step size; None is openTSNE's automatic choice, n / exaggeration.
     seed
         The same input and seed give the same layout, with any number of threads.
-    start
-        (n, n_components) coordinates of an earlier layout, which is then only refined, in
-        `REFINING_ITERATIONS`.
     log
         Where progress goes.
 
@@ -86,14 +82,70 @@ def tsne_layout(
     InputError
         A parameter out of its range, too few rows, or fewer neighbours than the perplexity needs.
     """
+    if n_iter is not None and n_iter < 3:
+        raise InputError(f"tsne_projection: n_iter: expected at least 3, found {n_iter}")
+    affinities = _affinities(vectors, neighbors, labels, n_components, perplexity, supervision, learning_rate)
+    if n_iter is None:
+        n_iter = default_iterations(supervision)
+    if supervision > 0:
+        exaggerated = min(n_iter // 3, MAX_EXAGGERATION_EPOCHS)
+        return _fit(vectors, affinities, "pca", n_components, exaggerated, n_iter, learning_rate, seed, log)
+    start = _umap_start(vectors, neighbors, labels, n_components, seed, log)
+    return _fit(vectors, affinities, start, n_components, 0, n_iter, learning_rate, seed, log)
+
+
+def refine_tsne(
+    start: np.ndarray,
+    vectors: np.ndarray,
+    neighbors: Neighbors,
+    labels: np.ndarray,
+    *,
+    perplexity: float = 5.0,
+    supervision: float = 25.0,
+    learning_rate: float | None = None,
+    seed: int = 0,
+    log: logging.Logger = logging.getLogger(__name__),
+) -> np.ndarray:
+    """Refine an earlier t-SNE layout, in `REFINING_ITERATIONS`.
+
+    Parameters
+    ----------
+    start
+        float (n, 2 or 3): coordinates to start from.
+    vectors, neighbors, labels, perplexity, supervision, learning_rate, seed, log
+        As in `tsne_layout`.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, the shape of `start`.
+
+    Raises
+    ------
+    InputError
+        A parameter out of its range, too few rows, or fewer neighbors than the perplexity needs.
+    """
+    n_components = start.shape[1]
+    affinities = _affinities(vectors, neighbors, labels, n_components, perplexity, supervision, learning_rate)
+    return _fit(vectors, affinities, start, n_components, 0, REFINING_ITERATIONS, learning_rate, seed, log)
+
+
+def _affinities(
+    vectors: np.ndarray,
+    neighbors: Neighbors,
+    labels: np.ndarray,
+    n_components: int,
+    perplexity: float,
+    supervision: float,
+    learning_rate: float | None,
+) -> "csr_matrix":
+    """Check what all t-SNE layouts take, and give the joint probabilities P, (n, n)."""
     n = len(vectors)
     check_layout_input("tsne_projection", vectors, neighbors, n_components, min_rows=n_components)  # as PCA needs
     if not perplexity > 1:
         raise InputError(f"tsne_projection: perplexity: expected above 1, found {perplexity}")
     if not 0 <= supervision <= 100:
         raise InputError(f"tsne_projection: supervision: expected 0 to 100 percent, found {supervision}")
-    if n_iter is not None and n_iter < 3:
-        raise InputError(f"tsne_projection: n_iter: expected at least 3, found {n_iter}")
     if learning_rate is not None and not learning_rate > 0:
         raise InputError(f"tsne_projection: learning_rate: expected above 0, found {learning_rate}")
     k = min(int(NEIGHBORS_PER_PERPLEXITY * perplexity), n - 1)
@@ -102,39 +154,43 @@ def tsne_layout(
             f"tsne_projection: perplexity: {perplexity} needs {k} neighbours a row, found "
             f"{neighbors.rows.shape[1]}; raise n_neighbors of nearest_neighbors or lower the perplexity"
         )
-    from openTSNE import TSNE
-    from openTSNE.affinity import PerplexityBasedNN, PrecomputedAffinities
+    from openTSNE.affinity import PerplexityBasedNN
     from openTSNE.nearest_neighbors import PrecomputedNeighbors
 
-    # A row of the gradient is one thread's, so the bytes do not depend on their number.
-    n_jobs = -1 if n >= FEWEST_ROWS_FOR_THREADS else 1
     # Copied, for scipy sorts the rows of the matrix that is made of them in place. Cosine distances, squared by
     # the affinities, as in openTSNE and scikit-learn with metric="cosine".
     nearest = PrecomputedNeighbors(neighbors.rows[:, :k].copy(), neighbors.cosine_distances[:, :k])
-    affinities = PerplexityBasedNN(knn_index=nearest, perplexity=perplexity, n_jobs=n_jobs).P
-    if supervision > 0:
-        affinities = supervise(affinities, labels, supervision)
+    affinities = PerplexityBasedNN(knn_index=nearest, perplexity=perplexity, n_jobs=_n_jobs(n)).P
+    return supervise(affinities, labels, supervision) if supervision > 0 else affinities
+
+
+def _fit(
+    vectors: np.ndarray,
+    affinities: "csr_matrix",
+    start: "np.ndarray | str",
+    n_components: int,
+    exaggerated: int,
+    n_iter: int,
+    learning_rate: float | None,
+    seed: int,
+    log: logging.Logger,
+) -> np.ndarray:
+    """Run openTSNE for `n_iter` iterations, the first `exaggerated` of them with early exaggeration."""
+    from openTSNE import TSNE
+    from openTSNE.affinity import PrecomputedAffinities
 
     logging.getLogger("openTSNE.tsne").setLevel(logging.ERROR)  # it warns of every start that is a map
 
     def report(iteration: int, error: float, _: np.ndarray) -> None:
         log.info(f"t-SNE: iteration {iteration} of this phase, KL divergence {error:.3f}")
 
-    if n_iter is None:
-        n_iter = default_iterations(supervision)
-    exaggerated, initialization = 0, "pca" if start is None else start
-    if start is not None:
-        n_iter = REFINING_ITERATIONS
-    elif supervision > 0:
-        exaggerated = min(n_iter // 3, MAX_EXAGGERATION_EPOCHS)
-    else:
-        initialization = _umap_start(vectors, neighbors, labels, n_components, seed, log)
+    n, n_jobs = len(vectors), _n_jobs(len(vectors))
     layout = TSNE(
         n_components=n_components,
         early_exaggeration_iter=exaggerated,
         n_iter=n_iter - exaggerated,
         learning_rate="auto" if learning_rate is None else learning_rate,
-        initialization=initialization,
+        initialization=start,
         negative_gradient_method="fft" if n_components == 2 and n >= FEWEST_ROWS_FOR_FFT else "bh",
         **GRID,
         n_jobs=n_jobs,
@@ -143,6 +199,11 @@ def tsne_layout(
         callbacks_every_iters=ITERATIONS_BETWEEN_LINES,
     ).fit(vectors, affinities=PrecomputedAffinities(affinities))
     return np.ascontiguousarray(layout, dtype=np.float32)
+
+
+def _n_jobs(n_rows: int) -> int:
+    """Threads for openTSNE. A row of the gradient is one thread's, so the bytes do not depend on their number."""
+    return -1 if n_rows >= FEWEST_ROWS_FOR_THREADS else 1
 
 
 def default_iterations(supervision: float) -> int:

@@ -46,7 +46,6 @@ def umap_layout(
     target_weight: float = 0.0,
     optimizer: Optimizer = "sequential",
     seed: int = 0,
-    start: np.ndarray | None = None,
     log: logging.Logger = logging.getLogger(__name__),
 ) -> np.ndarray:
     """Lay out rows by UMAP (McInnes, Healy and Melville 2018), from a PCA start.
@@ -76,9 +75,6 @@ def umap_layout(
         ``sequential``: `umap_optimizer`. ``umap-learn``: the reference, on one thread, which the seed needs.
     seed
         The same input and seed give the same layout.
-    start
-        (n, n_components) coordinates of an earlier layout, which is then only refined: by the sequential
-        optimiser, in `REFINING_EPOCHS` at `REFINING_RATE`.
     log
         Where progress goes.
 
@@ -93,13 +89,77 @@ def umap_layout(
         A parameter out of its range, too few rows, or fewer neighbours than asked for.
     """
     n = len(vectors)
-    check_layout_input("umap_projection", vectors, neighbors, n_components, FEWEST_ROWS[optimizer])
-    if n_neighbors < 2:
-        raise InputError(f"umap_projection: n_neighbors: expected at least 2, found {n_neighbors}")
+    n_neighbors = _checked(
+        vectors, neighbors, n_components, n_neighbors, min_dist, target_weight, FEWEST_ROWS[optimizer]
+    )
     if n_epochs is None:
         n_epochs = default_epochs(n, optimizer)
     if n_epochs < 1:
         raise InputError(f"umap_projection: n_epochs: expected at least 1, found {n_epochs}")
+    if optimizer == "umap-learn":
+        return _umap_learn(
+            vectors, neighbors, labels, n_components, n_neighbors, min_dist, n_epochs, target_weight, seed, log
+        )
+    graph = build_fuzzy_graph(choose_neighbors(neighbors, n_neighbors), n_neighbors, labels, target_weight)
+    log.info(f"UMAP: {n:,} rows, {len(graph.weights):,} edges")
+    start = pca_start(vectors, n_components, seed)
+    return optimize(graph, start, min_dist=min_dist, n_epochs=n_epochs, seed=seed, log=log)
+
+
+def refine_umap(
+    start: np.ndarray,
+    vectors: np.ndarray,
+    neighbors: Neighbors,
+    labels: np.ndarray,
+    *,
+    n_neighbors: int = 10,
+    min_dist: float = 0.1,
+    target_weight: float = 0.0,
+    seed: int = 0,
+    log: logging.Logger = logging.getLogger(__name__),
+) -> np.ndarray:
+    """Refine an earlier UMAP layout with the sequential optimizer, in `REFINING_EPOCHS` at `REFINING_RATE`.
+
+    Parameters
+    ----------
+    start
+        float (n, 2 or 3): coordinates to start from.
+    vectors, neighbors, labels, n_neighbors, min_dist, target_weight, seed, log
+        As in `umap_layout`.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, the shape of `start`.
+
+    Raises
+    ------
+    InputError
+        A parameter out of its range, too few rows, or fewer neighbors than asked for.
+    """
+    fewest = FEWEST_ROWS["sequential"]
+    n_neighbors = _checked(vectors, neighbors, start.shape[1], n_neighbors, min_dist, target_weight, fewest)
+    graph = build_fuzzy_graph(choose_neighbors(neighbors, n_neighbors), n_neighbors, labels, target_weight)
+    log.info(f"UMAP: refining the earlier map of {len(vectors):,} rows")
+    return optimize(
+        graph, start, min_dist=min_dist, n_epochs=REFINING_EPOCHS, rate=REFINING_RATE, seed=seed, log=log
+    )
+
+
+def _checked(
+    vectors: np.ndarray,
+    neighbors: Neighbors,
+    n_components: int,
+    n_neighbors: int,
+    min_dist: float,
+    target_weight: float,
+    fewest_rows: int,
+) -> int:
+    """Check what all UMAP layouts take; return `n_neighbors`, or as many as so few rows can have."""
+    n = len(vectors)
+    check_layout_input("umap_projection", vectors, neighbors, n_components, fewest_rows)
+    if n_neighbors < 2:
+        raise InputError(f"umap_projection: n_neighbors: expected at least 2, found {n_neighbors}")
     if not 0 <= min_dist <= 1:
         raise InputError(f"umap_projection: min_dist: expected 0 to 1, found {min_dist}")
     if not 0 <= target_weight <= 1:
@@ -110,19 +170,7 @@ def umap_layout(
             f"umap_projection: n_neighbors: expected at most {neighbors.rows.shape[1] + 1}, the neighbours "
             f"that nearest_neighbors holds and the row itself, found {n_neighbors}; raise n_neighbors there"
         )
-    if start is None and optimizer == "umap-learn":
-        return _umap_learn(
-            vectors, neighbors, labels, n_components, n_neighbors, min_dist, n_epochs, target_weight, seed, log
-        )
-    graph = build_fuzzy_graph(choose_neighbors(neighbors, n_neighbors), n_neighbors, labels, target_weight)
-    if start is None:
-        log.info(f"UMAP: {n:,} rows, {len(graph.weights):,} edges")
-        start = pca_start(vectors, n_components, seed)
-        return optimize(graph, start, min_dist=min_dist, n_epochs=n_epochs, seed=seed, log=log)
-    log.info(f"UMAP: refining the earlier map of {n:,} rows")
-    return optimize(
-        graph, start, min_dist=min_dist, n_epochs=REFINING_EPOCHS, rate=REFINING_RATE, seed=seed, log=log
-    )
+    return n_neighbors
 
 
 def default_epochs(n_rows: int, optimizer: Optimizer) -> int:

@@ -4,10 +4,10 @@ from text_classification_viz.core.maps.quality import MapQuality, measure_qualit
 from text_classification_viz.core.maps.row_changes import compare_rows, count_changes, describe_rows, ids_with
 from text_classification_viz.core.maps.stability import (
     PLACING_NOISE,
+    Fresh,
     KnownMap,
     MappedRows,
     Refresh,
-    StartAfresh,
     align,
     continue_map,
     diameter,
@@ -17,11 +17,11 @@ from text_classification_viz.core.maps.stability import (
 
 __all__ = [
     "PLACING_NOISE",
+    "Fresh",
     "KnownMap",
     "MapQuality",
     "MappedRows",
     "Refresh",
-    "StartAfresh",
     "align",
     "compare_rows",
     "continue_map",

@@ -26,8 +26,17 @@ ROW_BLOCK = 256  # rows compared with all others at a time, to bound memory
 RECORD = b"map"  # key in the metadata of a published map
 
 
-class StartAfresh(Exception):  # noqa: N818  no error: it happens to every first map
-    """There is no last map to continue; the message says why."""
+@dataclass(frozen=True)
+class Fresh:
+    """The decision to lay a map out from scratch: there is no last one that it can continue.
+
+    Attributes
+    ----------
+    reason
+        Why, in words.
+    """
+
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -100,10 +109,10 @@ class KnownMap:
         return pa.table([self.ids, self.labels, *self.coordinates.T], schema=schema)
 
     @classmethod
-    def from_table(cls, table: pa.Table) -> "KnownMap":
-        """Read the published form; StartAfresh where it has no record of how it was made."""
+    def from_table(cls, table: pa.Table) -> "KnownMap | Fresh":
+        """Read the published form; `Fresh` where it has no record of how it was made."""
         if RECORD not in (table.schema.metadata or {}):
-            raise StartAfresh("the last map does not say how it was made")
+            return Fresh("the last map does not say how it was made")
         record = json.loads(table.schema.metadata[RECORD])
         known = cls(
             table["id"].to_numpy(),
@@ -114,7 +123,7 @@ class KnownMap:
         )
         n, n_axes = known.coordinates.shape
         if not n or n_axes < 2 or len(known.fingerprints) != n or not np.isfinite(known.coordinates).all():
-            raise StartAfresh("the last map's rows do not fit what it says of them")
+            return Fresh("the last map's rows do not fit what it says of them")
         return known
 
 
@@ -167,7 +176,7 @@ def continue_map(
     *,
     shaped_by_labels: bool = False,
     seed: int = 0,
-) -> Refresh:
+) -> Refresh | Fresh:
     """Leave known rows where they are, put new ones beside their nearest known neighbours, refine now and then.
 
     The whole is refined, and turned back onto the last map, once `REFINE_SHARE` of the rows has changed since it
@@ -191,17 +200,18 @@ def continue_map(
     seed
         Of the noise that keeps new rows apart.
 
-    Raises
-    ------
-    StartAfresh
-        Other settings, another width of the vectors, or fewer than `MIN_KNOWN_SHARE` of the rows are known.
+    Returns
+    -------
+    Refresh or Fresh
+        The map that continues the last one; `Fresh` where the settings or the width of the vectors are others, or
+        fewer than `MIN_KNOWN_SHARE` of the rows are known.
     """
     changed = [name for name, value in settings.items() if known.settings.get(name) != value]
     if changed:
-        raise StartAfresh(f"the last map was made with other settings ({', '.join(changed)})")
+        return Fresh(f"the last map was made with other settings ({', '.join(changed)})")
     n, n_dimensions = rows.vectors.shape
     if n_dimensions != known.n_dimensions:
-        raise StartAfresh(f"the last map shows vectors of {known.n_dimensions} dimensions, now {n_dimensions}")
+        return Fresh(f"the last map shows vectors of {known.n_dimensions} dimensions, now {n_dimensions}")
     order = np.argsort(known.ids, kind="stable")
     at = order[np.searchsorted(known.ids, rows.ids, sorter=order).clip(max=len(order) - 1)]
     same_vector = np.abs(known.fingerprints[at] - fingerprints(rows.vectors)) <= FINGERPRINT_TOLERANCE
@@ -209,7 +219,7 @@ def continue_map(
     if shaped_by_labels:
         is_known &= known.labels[at] == rows.labels
     if is_known.mean() < MIN_KNOWN_SHARE:
-        raise StartAfresh(f"the last map knows only {is_known.mean():.0%} of the rows as they are now")
+        return Fresh(f"the last map knows only {is_known.mean():.0%} of the rows as they are now")
     placed = known.coordinates[at]
     new = np.flatnonzero(~is_known)
     placed[new] = _places(new, is_known, placed, rows)
