@@ -160,7 +160,7 @@ def umap_projection(
 @dg.asset(
     description="t-SNE map, by default of the sample and supervised by label: id, class label, coordinates.",
     kinds={"tsne", "parquet"},
-    code_version="3",
+    code_version="4",
     check_specs=[TSNE_QUALITY_CHECK],
     dagster_type=pa.Table,
     **COMMON,

@@ -1,6 +1,10 @@
 """The t-SNE map: the supervision formula against a slow loop, and what the map shows."""
 
+import hashlib
 import logging
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +13,7 @@ from openTSNE.affinity import PerplexityBasedNN
 from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from scipy.sparse import csr_matrix, random_array
 
+from tests.support.checkout import PROJECT
 from tests.support.map_quality import label_purity
 from tests.support.synthetic import make_training_set
 from text_classification_viz.core.errors import InputError
@@ -255,3 +260,32 @@ def test_progress_is_logged(apart, caplog):
     lines = [record.getMessage() for record in caplog.records if record.name == "the run"]
     assert len(lines) == 6  # every 50 iterations
     assert all(line.startswith("t-SNE: iteration ") and "KL divergence" in line for line in lines)
+
+
+def test_other_processes_with_other_threads_give_the_same_bytes():
+    # wide enough for BLAS to share out the PCA
+    program = (
+        "import hashlib; import numpy as np\n"
+        "from text_classification_viz.core.neighbors import find_neighbors\n"
+        "from text_classification_viz.core.layouts import tsne_layout\n"
+        "vectors = np.random.default_rng(0).normal(size=(1_000, 384)).astype(np.float32)\n"
+        "vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)\n"
+        "layout = tsne_layout(vectors, find_neighbors(vectors, 15), np.arange(1_000) % 5, n_iter=3)\n"
+        "print(hashlib.sha256(layout.tobytes()).hexdigest())"
+    )
+
+    def hash_with(threads):
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        run = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=PROJECT,
+            env={**os.environ, **dict.fromkeys(names, threads)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return run.stdout.strip()
+
+    first, second = hash_with("1"), hash_with("2")
+    assert first == second
+    assert len(first) == hashlib.sha256().digest_size * 2

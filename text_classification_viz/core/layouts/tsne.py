@@ -12,6 +12,7 @@ from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.layouts.layout import check_layout_input
 from text_classification_viz.core.layouts.umap import umap_layout
 from text_classification_viz.core.neighbors import Neighbors
+from text_classification_viz.core.threads import one_thread
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -122,19 +123,20 @@ def tsne_layout(
 
     if n_iter is None:
         n_iter = default_iterations(supervision)
-    exaggerated, initialization = 0, "pca" if start is None else start
+    exaggerated = 0
     if start is not None:
         n_iter = REFINING_ITERATIONS
     elif supervision > 0:
         exaggerated = min(n_iter // 3, MAX_EXAGGERATION_EPOCHS)
+        start = _pca_start(vectors, n_components, seed)
     else:
-        initialization = _umap_start(vectors, neighbors, labels, n_components, seed, log)
+        start = _umap_start(vectors, neighbors, labels, n_components, seed, log)
     layout = TSNE(
         n_components=n_components,
         early_exaggeration_iter=exaggerated,
         n_iter=n_iter - exaggerated,
         learning_rate="auto" if learning_rate is None else learning_rate,
-        initialization=initialization,
+        initialization=start,
         negative_gradient_method="fft" if n_components == 2 and n >= FEWEST_ROWS_FOR_FFT else "bh",
         **GRID,
         n_jobs=n_jobs,
@@ -148,6 +150,14 @@ def tsne_layout(
 def default_iterations(supervision: float) -> int:
     """Iterations after which a map has settled."""
     return SUPERVISED_ITERATIONS if supervision > 0 else UNSUPERVISED_ITERATIONS
+
+
+def _pca_start(vectors: np.ndarray, n_components: int, seed: int) -> np.ndarray:
+    """The start that openTSNE makes for itself, which depends on the number of threads there."""
+    from openTSNE.initialization import pca
+
+    with one_thread():
+        return pca(vectors, n_components, random_state=seed)
 
 
 def _umap_start(
