@@ -3,7 +3,10 @@
 Belongs here: file forms and lineage. Columns are the business of `core.tables`.
 """
 
+import atexit
 import ctypes
+import functools
+import gc
 import json
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 from urllib.parse import quote
@@ -73,6 +76,7 @@ class ResultsIOManager(dg.IOManager):
             UPSTREAM_SHA256: dg.MetadataValue.json(hashes),
         }
         _return_freed_memory()
+        _end_without_a_search()
         if not isinstance(obj, np.ndarray):
             metadata["dagster/column_schema"] = _column_schema(obj.schema)
         context.add_output_metadata(metadata)
@@ -112,6 +116,15 @@ def _return_freed_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, others return memory by themselves
     if trim:
         trim(0)
+
+
+@functools.cache
+def _end_without_a_search() -> None:
+    """Let this process, which runs our steps, end without its last search for cycles.
+
+    That takes over a second and frees what ends with the process anyway.
+    """
+    atexit.register(gc.freeze)
 
 
 def publish_result(folder: AnyPath, name: str, value: Value, lineage: Lineage) -> tuple[AnyPath, int]:
