@@ -5,7 +5,7 @@
 `N_TWO_TOPICS` texts on two topics stand among the ordinary rows, as training rows with one label each: either of
 their topics, by chance. News: headline and description of two rows of different classes. Newsgroups: the
 beginnings of two posts of different groups, one after the other. Both are embedded anew, and the rows that they
-come from are left out, or they would be the nearest neighbours and tell both topics. Reuters: real documents with
+come from are left out, or they would be the nearest neighbors and tell both topics. Reuters: real documents with
 exactly two of the ten topics. `N_WRONG` ordinary rows get a wrong label, since a method that knows the label may
 take whatever contradicts it for a second topic.
 
@@ -99,7 +99,7 @@ class Sample:
 
     @property
     def is_ordinary(self) -> np.ndarray:
-        """Whether a row is neither on two topics nor labelled wrong, bool (n,)."""
+        """Whether a row is neither on two topics nor labeled wrong, bool (n,)."""
         return ~self.has_two & ~self.is_wrong
 
 

@@ -1,6 +1,6 @@
 """The data sets of the benchmarks, each made or fetched once and kept under `DATA_ROOT/benchmarks`.
 
-Belongs here: which rows, vectors and labels a data set has. What is measured on them stands in the other
+Scope: which rows, vectors and labels a data set has. What is measured on them stands in the other
 modules. A data set whose source is missing raises `UnavailableError`, for the caller to say so and go on.
 """
 
@@ -40,10 +40,10 @@ WARM_UP_ROWS = 5_000  # of a first round that does not count; umap-learn has ano
 JITTER = 0.8  # length of the noise that a copy gets: a cosine of about 0.78 between it and its origin
 
 # Of a mixture. With these, news of 16,944 and mixtures of 16,944 to a million rows are alike in how similar the
-# 10th and the 100th neighbour are, how many neighbours share the label, and in the intrinsic dimension; the
+# 10th and the 100th neighbor are, how many neighbors share the label, and in the intrinsic dimension; the
 # README has the figures. Fewer parents make a million rows fall into clumps, which an index finds too easily.
 MIXTURE_PARENTS = 5
-MIXTURE_REACH = (10, 300)  # neighbours of a real row that parents are drawn from: scales from topic to class
+MIXTURE_REACH = (10, 300)  # neighbors of a real row that parents are drawn from: scales from topic to class
 MIXTURE_NOISE = (0.6, 0.9)  # length of the noise beside the parents' mean, of length 1
 MIXTURE_BLOCK = 8_192
 
@@ -113,7 +113,7 @@ def resized(data: TrainingData, n_rows: int | None, seed: int = 0) -> TrainingDa
 
     A copy of x is x + `JITTER` g / sqrt(d) scaled to length 1, g standard normal. It keeps the label, and its
     headline gets a number, since rows with equal texts are expected to have equal vectors. Grown sets serve to
-    measure cost: their neighbourhoods are simpler than those of so many different texts.
+    measure cost: their neighborhoods are simpler than those of so many different texts.
     """
     n, d = data.vectors.shape
     n_rows = n_rows or n

@@ -107,7 +107,7 @@ def all_scores(vectors: np.ndarray, labels: np.ndarray, neighbors: Neighbors) ->
 
 
 def local_outlier_factor(neighbors: Neighbors, n_nearest: int = 20) -> np.ndarray:
-    """How much denser it is around a row's neighbours than around itself, (n,) (Breunig et al., 2000)."""
+    """How much denser it is around a row's neighbors than around itself, (n,) (Breunig et al., 2000)."""
     rows, distances = neighbors.rows[:, :n_nearest], np.sqrt(2 * neighbors.cosine_distances[:, :n_nearest])
     reachability = np.maximum(distances, distances[rows, -1])
     density = 1 / np.maximum(reachability.mean(axis=1), np.finfo(np.float32).eps)
@@ -221,7 +221,7 @@ def _address(rng: random.Random) -> str:
 
 
 def typo(words: list[str], vocabulary: list[str], rng: random.Random) -> str:
-    """Two neighbouring letters of the longest of three words change places."""
+    """Two neighboring letters of the longest of three words change places."""
     at = max(rng.choices(range(len(words)), k=3), key=lambda at: len(words[at]))
     letter = rng.randrange(max(1, len(words[at]) - 1))
     word = words[at][:letter] + words[at][letter : letter + 2][::-1] + words[at][letter + 2 :]

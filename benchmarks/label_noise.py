@@ -1,6 +1,6 @@
 """Wrong labels put into a data set on purpose, so that it is known which they are.
 
-Belongs here: three ways in which labels go wrong, from the easiest to find to the hardest. None of them looks at
+Scope: three ways in which labels go wrong, from the easiest to find to the hardest. None of them looks at
 what any method of finding them computes.
 """
 

@@ -1,6 +1,6 @@
 """The ways of finding wrong labels that `benchmarks.outliers` compares.
 
-Belongs here: ours, cleanlab's and a plain vote, each brought to the same form. What they are tried on stands in
+Scope: ours, cleanlab's and a plain vote, each brought to the same form. What they are tried on stands in
 `label_noise`.
 """
 
@@ -52,7 +52,7 @@ class LabelIssues:
     suggested
         The label that it would give, (n,); the given one or -1 where it suggests no other.
     cpu_seconds
-        What it took, without the neighbours of `LabelledRows`.
+        What it took, without the neighbors of `LabelledRows`.
     """
 
     suspicion: np.ndarray
@@ -66,7 +66,7 @@ def label_issues(rows: LabelledRows) -> Iterator[tuple[str, LabelIssues]]:
     yield "ours", ours(rows)
     yield from cleanlab(rows)
     yield "Datalab, features", datalab(rows, features=rows.vectors)
-    yield f"vote of {VOTERS} neighbours", vote(rows)
+    yield f"vote of {VOTERS} neighbors", vote(rows)
 
 
 def ours(rows: LabelledRows) -> LabelIssues:
@@ -107,7 +107,7 @@ def cleanlab(rows: LabelledRows) -> Iterator[tuple[str, LabelIssues]]:
 
 
 def datalab(rows: LabelledRows, **evidence: Any) -> LabelIssues:
-    """cleanlab's Datalab on pred_probs, or on features, of which it computes neighbours itself."""
+    """cleanlab's Datalab on pred_probs, or on features, of which it computes neighbors itself."""
     from cleanlab import Datalab
     from threadpoolctl import threadpool_limits
 

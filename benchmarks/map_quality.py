@@ -16,7 +16,7 @@ BLOCK_BYTES = 256 << 20  # of similarities at a time
 LABEL_NEIGHBORS = 10
 TRIPLETS_PER_POINT = 5
 
-FIGURES = ("trustworthiness", "neighbours kept", "label accuracy", "triplets")  # what tables call them
+FIGURES = ("trustworthiness", "neighbors kept", "label accuracy", "triplets")  # what tables call them
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def map_qualities(
     labels
         (n,) labels.
     k
-        Neighbours for trustworthiness and neighbours kept, below n / 2.
+        Neighbors for trustworthiness and neighbors kept, below n / 2.
     seed
         Draws the triplets, the same for all layouts.
     """

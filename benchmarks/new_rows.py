@@ -3,7 +3,7 @@
     python -m benchmarks.new_rows [--data news newsgroups reuters] [--seeds 3] [--first-seed 10]
 
 A fifth of each data set is held out, another one for each seed. The joint map knows the held-out rows; all others
-are laid out without them. How neighbours decide a place was chosen on news and newsgroups with the seeds 0 to 2,
+are laid out without them. How neighbors decide a place was chosen on news and newsgroups with the seeds 0 to 2,
 and the rule that says how many labels are called wrong on the two with seed 0. Reuters was seen by neither.
 """
 
@@ -30,7 +30,7 @@ from text_classification_viz.core.layouts import curve_parameters, umap_layout
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors, find_neighbors_of
 from text_classification_viz.core.new_rows import LabelModel, Landmarks, place, wrong_probabilities
 
-ON_MAP, KEPT = 10, 15  # neighbours on the map that vote for a label, and those that are to be near
+ON_MAP, KEPT = 10, 15  # neighbors on the map that vote for a label, and those that are to be near
 RATES = (0.05, 0.1, 0.2)
 EPOCHS = 30
 PARTS, ROWS_PER_PART = 8, 20_000
@@ -89,7 +89,7 @@ def compare_places(data: DataSet, seeds: range) -> None:
         for method, layout, places, cpu in ways_of_placing(split, landmarks, seed):
             figures.setdefault(method, []).append((*quality(split, landmarks, layout, places), cpu))
     print_table(
-        ["method", "label accuracy", "neighbours kept", "CPU s for 10,000 rows"],
+        ["method", "label accuracy", "neighbors kept", "CPU s for 10,000 rows"],
         [
             [
                 method,
@@ -133,7 +133,7 @@ def ways_of_placing(
     nearest = find_neighbors_of(vectors, landmarks.vectors, 100)
     for k in (5, 10):
         medians = np.median(landmarks.coordinates[nearest.rows[:, :k]], axis=1)
-        yield f"median of {k} neighbours", landmarks.coordinates, medians, np.nan
+        yield f"median of {k} neighbors", landmarks.coordinates, medians, np.nan
     moved = optimized(medians, nearest, landmarks, seed)
     yield f"median of 10, {EPOCHS} epochs, landmarks fixed", landmarks.coordinates, moved, np.nan
     model, layout = fit_umap_learn(landmarks, seed)
@@ -150,7 +150,7 @@ def fit_umap_learn(landmarks: Landmarks, seed: int) -> tuple:
 
 
 def optimized(places: np.ndarray, nearest: Neighbors, landmarks: Landmarks, seed: int) -> np.ndarray:
-    """UMAP's gradient descent on the new rows alone, every neighbour in proportion to its similarity."""
+    """UMAP's gradient descent on the new rows alone, every neighbor in proportion to its similarity."""
     a, b = curve_parameters(0.1)
     rng, places, n = np.random.default_rng(seed), places.astype(np.float64), len(landmarks.ids)
 
@@ -245,7 +245,7 @@ def label_methods(
     return {
         "ours": (wrong, likeliest_wrong(wrong, wrong.sum()) & verdicts.suggestion_wins),
         "cleanlab, self_confidence": (1 - logistic[rows, labels], find_label_issues(labels, logistic)),
-        "vote of 50 neighbours": (1 - votes, votes < 0.5),
+        "vote of 50 neighbors": (1 - votes, votes < 0.5),
     }
 
 

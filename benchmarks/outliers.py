@@ -1,4 +1,4 @@
-"""How well wrong labels are found: ours against cleanlab's ways and a plain vote of neighbours.
+"""How well wrong labels are found: ours against cleanlab's ways and a plain vote of neighbors.
 
     python -m benchmarks.outliers [--seeds 3] [--first-seed 100] [--data newsgroups news]
 
@@ -83,7 +83,7 @@ def compare(name: str, data: TrainingData, seeds: range) -> None:
     neighbors = find_neighbors(data.vectors)
     seconds = time.process_time() - start
     n, d = data.vectors.shape
-    print(f"{name}, {n:,} rows x {d}, {len(classes)} classes; neighbours {seconds:.1f} CPU s\n", flush=True)
+    print(f"{name}, {n:,} rows x {d}, {len(classes)} classes; neighbors {seconds:.1f} CPU s\n", flush=True)
     for kind, noise in noises(data, labels, len(classes)).items():
         by_method: dict[str, list[Figures]] = defaultdict(list)  # rate by rate
         for rate in RATES:

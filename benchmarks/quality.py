@@ -2,7 +2,7 @@
 
     python -m benchmarks.quality [--seeds 5] [--data digits newsgroups reuters news]
 
-Both run as in the recipe, with their own neighbours and start. All figures are over all points.
+Both run as in the recipe, with their own neighbors and start. All figures are over all points.
 """
 
 import argparse

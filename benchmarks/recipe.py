@@ -4,7 +4,7 @@
 
 Vectors of 1,000 rows for TensorBoard's projector, umap-learn and openTSNE on all rows, cleanlab on the
 cross-validated probabilities of a logistic regression, and two scatter plots. Nothing of this project is
-imported. Settings that are not named are the libraries' own, each library searches its own neighbours, and
+imported. Settings that are not named are the libraries' own, each library searches its own neighbors, and
 where a choice was open the faster one for the recipe was taken.
 """
 

@@ -6,7 +6,7 @@ Rows are a mixture that lies as real ones do (`data.write_mixture`). Every stage
 its peak memory is its own: `dg launch --assets <stage>` with the default settings, one after the other as the
 graph orders them. With a folder that is kept, some stages can be measured again without those before them.
 
-Belongs here: growth. What the whole costs beside other libraries stands in `whole`.
+Scope: growth. What the whole costs beside other libraries stands in `whole`.
 """
 
 import argparse

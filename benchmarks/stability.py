@@ -1,11 +1,11 @@
-"""Does a map stay recognisable when rows are replaced, and is it still a good map?
+"""Does a map stay recognizable when rows are replaced, and is it still a good map?
 
     python -m benchmarks.stability [--seed 0]
 
 A tenth of the rows is held out at first. A refresh drops rows at random and takes as many from those that are out,
 which the dropped ones join at the end of the queue. Three ways to the next map are compared:
 
-- continued: as `umap_projection` does it, kept rows where they were, new ones beside their neighbours, refined
+- continued: as `umap_projection` does it, kept rows where they were, new ones beside their neighbors, refined
   once enough has changed;
 - aligned: laid out afresh, then turned, reflected and shifted onto the last aligned map;
 - afresh: laid out afresh and left as it comes.

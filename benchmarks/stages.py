@@ -68,17 +68,17 @@ def stages_of(data: TrainingData) -> Stages:
     start = pca_start(vectors, n_components=2, seed=0)
     stages: Stages = {
         "alignment check": lambda: check_alignment(table, vectors),
-        "nearest neighbours, k = 100": lambda: find_neighbors(vectors),
+        "nearest neighbors, k = 100": lambda: find_neighbors(vectors),
         "UMAP": lambda: umap_layout(vectors, neighbors, labels),
-        "UMAP by umap-learn, our neighbours": lambda: umap_layout(
+        "UMAP by umap-learn, our neighbors": lambda: umap_layout(
             vectors, neighbors, labels, optimizer="umap-learn"
         ),
-        "UMAP by umap-learn, its own neighbours": lambda: umap_map(vectors),
+        "UMAP by umap-learn, its own neighbors": lambda: umap_map(vectors),
         f"UMAP's graph, k = {UMAP_NEIGHBORS}": lambda: build_fuzzy_graph(neighbors, UMAP_NEIGHBORS),
         "UMAP's graph by umap-learn": lambda: umap_learn_graph(neighbors),
-        "UMAP's optimiser alone": optimizer_alone(neighbors, start),
+        "UMAP's optimizer alone": optimizer_alone(neighbors, start),
         **{
-            f"umap-learn's optimiser alone, {epochs} epochs": umap_learn_optimizer_alone(
+            f"umap-learn's optimizer alone, {epochs} epochs": umap_learn_optimizer_alone(
                 vectors, neighbors, start, epochs
             )
             for epochs in UMAP_LEARN_EPOCHS
@@ -87,7 +87,7 @@ def stages_of(data: TrainingData) -> Stages:
         "t-SNE, all rows, perplexity 30": lambda: tsne_layout(
             vectors, neighbors, labels, perplexity=30, supervision=0
         ),
-        "t-SNE by openTSNE, its own neighbours": lambda: tsne_map(vectors),
+        "t-SNE by openTSNE, its own neighbors": lambda: tsne_map(vectors),
         "outlier report": lambda: outlier_report(table, vectors, neighbors.rows, neighbors.similarities),
     }
     if importlib.util.find_spec("cleanlab"):
@@ -136,7 +136,7 @@ def umap_learn_graph(neighbors: Neighbors) -> object:
     n, others = len(neighbors.rows), slice(0, UMAP_NEIGHBORS - 1)
     itself = np.arange(n, dtype=np.int32)[:, None]
     return fuzzy_simplicial_set(
-        np.empty((n, 0)),  # only its length is asked for where the neighbours are given
+        np.empty((n, 0)),  # only its length is asked for where the neighbors are given
         n_neighbors=UMAP_NEIGHBORS,
         random_state=None,
         metric="cosine",

@@ -13,7 +13,7 @@ import pandas as pd
 
 from text_classification_viz.resources import ResultsIOManager
 
-DATA_ROOT = Path(os.environ.get("DATA_ROOT", Path(__file__).parents[1] / "data")).absolute()
+DATA_ROOT = Path(os.environ.get("DATA_ROOT") or Path(__file__).parents[1] / "data").absolute()
 
 umap_projection = dg.AssetSpec("umap_projection").with_io_manager_key("results")
 

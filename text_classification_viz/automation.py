@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 
 import dagster as dg
 
+from text_classification_viz import settings
 from text_classification_viz.assets.batches import BATCH, BATCHES, GROUP
 from text_classification_viz.assets.upstream import UPSTREAM_KEYS
 from text_classification_viz.assets.validation import VALIDATION
@@ -22,7 +22,6 @@ from text_classification_viz.sources import (
 )
 from text_classification_viz.storage.publishing import DataRoot, stamp_of
 
-WEEKLY = "0 6 * * 1"
 BATCHES_AT_ONCE = 100  # runs that one tick starts; the others have their turn at the next
 WAITING = "A run that was started for an earlier change is waiting; this change has its turn when that has begun."
 
@@ -56,7 +55,7 @@ batch_job = dg.define_asset_job(
 visualization_schedule = dg.ScheduleDefinition(
     name="visualization_schedule",
     job=visualization_job,
-    cron_schedule=os.environ.get("VISUALIZATION_CRON") or WEEKLY,
+    cron_schedule=settings.visualization_cron(),
     description="Weekly, on Monday at six, unless VISUALIZATION_CRON says otherwise.",
 )
 

@@ -24,7 +24,7 @@ ALIGNMENT_CHECK, VALIDATION_ALIGNMENT_CHECK = (
         "rows_and_vectors_belong_together",
         asset=asset,
         blocking=True,
-        description="Rows with equal text have equal vectors, and nearest neighbours share labels more often than "
+        description="Rows with equal text have equal vectors, and nearest neighbors share labels more often than "
         "chance has it. Upstream shuffles without a seed, so new rows beside older vectors fit in every length "
         "and type, and make nonsense of all that follows.",
     )
@@ -75,12 +75,12 @@ def warn_of(check: dg.AssetCheckSpec, found: str, count: int) -> dg.AssetCheckRe
 RECALL_CHECK = dg.AssetCheckSpec(
     "recall_is_high",
     asset="nearest_neighbors",
-    description=f"The search finds at least {LOW_RECALL:.0%} of the true nearest neighbours.",
+    description=f"The search finds at least {LOW_RECALL:.0%} of the true nearest neighbors.",
 )
 
 
 def check_recall(recall: float) -> dg.AssetCheckResult:
-    """Warn where the search misses too many neighbours; measured by the asset itself."""
+    """Warn where the search misses too many neighbors; measured by the asset itself."""
     return dg.AssetCheckResult(
         check_name=RECALL_CHECK.name,
         passed=recall >= LOW_RECALL,
@@ -90,9 +90,9 @@ def check_recall(recall: float) -> dg.AssetCheckResult:
 
 
 SHOWS_NEIGHBORHOODS = (
-    f"Trustworthiness is at least {LOW_TRUSTWORTHINESS:g}, {LOW_NEIGHBORS_KEPT:.0%} of a row's nearest neighbours "
-    "are near it on the map, and neighbours on the map share labels at least "
-    f"{LOW_SHARE_OF_PURITY:.0%} as often as neighbours by the vectors do."
+    f"Trustworthiness is at least {LOW_TRUSTWORTHINESS:g}, {LOW_NEIGHBORS_KEPT:.0%} of a row's nearest neighbors "
+    "are near it on the map, and neighbors on the map share labels at least "
+    f"{LOW_SHARE_OF_PURITY:.0%} as often as neighbors by the vectors do."
 )
 UMAP_QUALITY_CHECK = dg.AssetCheckSpec(
     "umap_shows_neighborhoods", asset="umap_projection", description=SHOWS_NEIGHBORHOODS
@@ -118,13 +118,13 @@ def _check_map(projection: pa.Table, train_df: pa.Table) -> dg.AssetCheckResult:
     unknown = rows.null_count
     repeated = len(rows) - pc.count_distinct(projection["id"]).as_py()
     labels = train_df["class_label"].take(rows.combine_chunks())
-    relabelled = pc.sum(pc.not_equal(labels, projection["class_label"])).as_py() or 0
+    relabeled = pc.sum(pc.not_equal(labels, projection["class_label"])).as_py() or 0
     axes = [projection[axis].to_numpy() for axis in projection.column_names[2:]]
     astray = int((~np.isfinite(axes)).any(axis=0).sum())
     found = {
         "unknown_ids": unknown,
         "repeated_ids": repeated,
-        "other_labels": relabelled,
+        "other_labels": relabeled,
         "not_finite": astray,
     }
     return dg.AssetCheckResult(passed=not any(found.values()), metadata=found)

@@ -1,16 +1,13 @@
 """The one Definitions object: every asset, check, job, schedule, sensor and resource.
 
-Nothing else belongs here but how a process that has loaded it ends.
+Nothing else belongs here.
 """
 
-import atexit
-import gc
-import os
 from pathlib import Path
 
 import dagster as dg
 
-from text_classification_viz import automation, checks, crashed_runs, retention
+from text_classification_viz import automation, checks, crashed_runs, retention, settings
 from text_classification_viz.assets import (
     batches,
     class_overlap,
@@ -29,12 +26,9 @@ from text_classification_viz.assets import (
     upstream,
     validation,
 )
-from text_classification_viz.core.errors import InputError
 from text_classification_viz.resources import ResultsIOManager, UpstreamIOManager
 from text_classification_viz.sources import UPSTREAM_CLASS
-from text_classification_viz.storage.publishing import AnyPath, DataRoot, bucket_and_prefix
-
-CHECKOUT = Path(__file__).resolve().parents[1]
+from text_classification_viz.storage.publishing import AnyPath, DataRoot
 
 
 def build_definitions(
@@ -84,32 +78,10 @@ def build_definitions(
     )
 
 
-def data_root_of(setting: str | None) -> AnyPath:
-    """DATA_ROOT as it is set: s3://bucket/prefix, or a folder."""
-    if setting and "://" in setting:
-        return bucket_and_prefix(setting)
-    return Path(setting or CHECKOUT / "data").expanduser().absolute()
-
-
-def upstream_storage_of(setting: str | None, data_root: AnyPath) -> Path:
-    """UPSTREAM_STORAGE as it is set, which must be where DATA_ROOT is no folder of this machine."""
-    if "://" in (setting or str(data_root)):
-        found = "a URL" if setting else f"none set, and DATA_ROOT is {data_root}"
-        raise InputError(
-            f"UPSTREAM_STORAGE: expected a folder of this machine, found {found}; set it to where the upstream "
-            "project keeps its files"
-        )
-    return Path(setting or str(data_root / "storage")).expanduser().absolute()
-
-
-DATA_ROOT = data_root_of(os.environ.get("DATA_ROOT"))
+DATA_ROOT = settings.data_root()
 
 defs = build_definitions(
     data_root=DATA_ROOT,
-    upstream_storage=upstream_storage_of(os.environ.get("UPSTREAM_STORAGE"), DATA_ROOT),
-    label_transform_class=os.environ.get("LABEL_TRANSFORM_CLASS") or UPSTREAM_CLASS,
+    upstream_storage=settings.upstream_storage(DATA_ROOT),
+    label_transform_class=settings.label_transform_class(),
 )
-
-# A run's process is searched for cycles once more at its very end, which takes over a second and frees what ends
-# with the process anyway.
-atexit.register(gc.freeze)

@@ -1,6 +1,6 @@
 """Retention: how long Dagster keeps its records of runs, which it never removes by itself.
 
-Belongs here: what goes with age from DAGSTER_HOME. Ticks go by `dagster.yaml`, old folders of the projector by
+Scope: what goes with age from DAGSTER_HOME. Ticks go by `dagster.yaml`, old folders of the projector by
 `projector_logs`, and what dead writers left behind by the next publish.
 """
 

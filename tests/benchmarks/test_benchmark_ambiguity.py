@@ -107,7 +107,7 @@ def test_figures_of_the_kind(sample, monkeypatch):
     table = pa.table({"id": np.arange(400), "kind": kinds, "candidate_labels": candidates})
     backwards = table.take(np.arange(400)[::-1])
     monkeypatch.setattr(ambiguity, "outlier_report", lambda *_: SimpleNamespace(table=backwards))
-    # Of the 20 rows found, which are labelled a and c by turns, those labelled a have b as their other topic.
+    # Of the 20 rows found, which are labeled a and c by turns, those labeled a have b as their other topic.
     assert kind_figures(sample) == KindFigures(41 / 400, 0.5, 0.5, 20 / 41, 0.5)
 
 

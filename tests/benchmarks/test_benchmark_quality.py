@@ -59,7 +59,7 @@ def test_label_accuracy_is_that_of_leaving_one_out(vectors, labels, layouts, qua
     from sklearn.neighbors import KNeighborsClassifier
 
     for layout, quality in zip(layouts, qualities, strict=True):
-        # Without points to predict for, scikit-learn leaves each point out of its own neighbours.
+        # Without points to predict for, scikit-learn leaves each point out of its own neighbors.
         predicted = KNeighborsClassifier(10).fit(layout, labels).predict(None)
         assert quality.label_accuracy == pytest.approx((predicted == labels).mean(), abs=1e-9)
 

@@ -226,7 +226,7 @@ def test_upstream_replaced_before_all_files_were_read_is_no_mixture(finished, st
         pytest.param(SOUND["train_embeddings"], "16 dimensions where 384 were expected", id="26 other width"),
     ],
 )
-def test_odd_but_usable_is_a_warning_in_the_catalogue(storage, tmp_path, content, warning):
+def test_odd_but_usable_is_a_warning_in_the_catalog(storage, tmp_path, content, warning):
     write(storage, "train_embeddings", content)
     result = run(storage, tmp_path)
     assert result.success

@@ -139,7 +139,7 @@ def test_vectors_are_unit_length_and_memory_mapped(finished):
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
 
 
-def test_catalogue_shows_schema_thumbnail_and_path(finished):
+def test_catalog_shows_schema_thumbnail_and_path(finished):
     graph, result = finished
     metadata = metadata_of(result, "umap_projection")
     columns = [column.name for column in metadata["dagster/column_schema"].schema.columns]
@@ -327,5 +327,5 @@ def test_settings_out_of_range_fail_and_name_the_field(copy_of_finished, asset, 
 
 
 def test_unknown_setting_is_refused_at_launch(finished):
-    with pytest.raises(dg.DagsterInvalidConfigError, match="n_neighbours"):
-        finished[0].run(umap_projection={"config": {"n_neighbours": 5}})
+    with pytest.raises(dg.DagsterInvalidConfigError, match="n_neighbors"):
+        finished[0].run(umap_projection={"config": {"n_neighbors": 5}})

@@ -47,7 +47,7 @@ def test_few_rows_have_what_can_be_made_of_them(tmp_path, n_rows):
     assert len(graph.defs.load_asset_value("corrected_train_df")) == n_rows
     if n_rows == 1:
         assert found == {
-            "nearest_neighbors": "train_vectors: expected at least 2 rows to have neighbours, found 1; give a "
+            "nearest_neighbors": "train_vectors: expected at least 2 rows to have neighbors, found 1; give a "
             "larger training set"
         }
         return
@@ -183,7 +183,7 @@ def test_class_of_one_row_is_a_class(tmp_path):
 
 
 def test_some_vectors_of_zeros_are_rows_like_others(tmp_path):
-    """As an embedder gives for an empty text; they have no direction, and so no neighbour nearer than others."""
+    """As an embedder gives for an empty text; they have no direction, and so no neighbor nearer than others."""
     vectors = SOUND.vectors.copy()
     vectors[[5, 6, 7]] = 0
     graph = make_graph(tmp_path, changed(SOUND, vectors))
@@ -240,7 +240,7 @@ def test_what_would_take_too_long_or_too_much_is_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_long_text_that_is_everybodys_neighbour_is_not_copied_to_all(tmp_path):
+def test_long_text_that_is_everybodys_neighbor_is_not_copied_to_all(tmp_path):
     others = np.random.default_rng(0).standard_normal((60, 64))
     vectors = np.eye(64)[0] + others / np.linalg.norm(others, axis=1, keepdims=True)
     vectors[0] = np.eye(64)[0]

@@ -41,7 +41,7 @@ def test_sample_has_a_hundred_of_each_class(defs):
 
 
 def test_map_keeps_classes_together(defs):
-    """Neighbours on the map agree on the class far more often than the 20 % that chance has."""
+    """Neighbors on the map agree on the class far more often than the 20 % that chance has."""
     from sklearn.neighbors import NearestNeighbors
 
     umap = defs.load_asset_value("umap_projection")

@@ -1,4 +1,4 @@
-"""Old runs go with all that is theirs, and what the catalogue tells of the present stays."""
+"""Old runs go with all that is theirs, and what the catalog tells of the present stays."""
 
 import time
 from collections.abc import Iterator
@@ -151,7 +151,7 @@ def test_long_run_counts_from_its_end(instance):
     assert superseded in runs(instance)
 
 
-def test_catalogue_tells_the_same_of_the_present_and_no_longer_of_the_past(instance):
+def test_catalog_tells_the_same_of_the_present_and_no_longer_of_the_past(instance):
     for age in (90, 80, 70):
         run(instance, age, dg.AssetSelection.assets(first, second))
 
@@ -246,7 +246,7 @@ def test_each_partition_keeps_its_latest(instance):
     assert north not in runs(instance)
 
 
-def test_asset_that_was_wiped_from_the_catalogue_keeps_no_run(instance):
+def test_asset_that_was_wiped_from_the_catalog_keeps_no_run(instance):
     run(instance, 90, dg.AssetSelection.assets(second))
     instance.wipe_assets([SECOND])
     remove_old_runs(instance)

@@ -99,7 +99,7 @@ def test_decisions_settle_rows_correct_the_table_and_outlive_a_broken_file(loop)
     first = reviewer.open_rows().head(MISTAKES)
     assert len(wrong.intersection(first["id"])) >= MISTAKES - 2
     top = first.iloc[0]
-    assert top["reason"].startswith(f"Labelled {top['class_label']}; of its 50 nearest rows ")
+    assert top["reason"].startswith(f"Labeled {top['class_label']}; of its 50 nearest rows ")
     assert f"are {top['suggested_label']}" in top["reason"]
 
     # One reviewer takes the first twelve and drops one of them; another takes the next six, in Label Studio.
@@ -132,9 +132,9 @@ def test_decisions_settle_rows_correct_the_table_and_outlive_a_broken_file(loop)
     for id_, row in corrected.iterrows():
         label = right_label[id_] if id_ in decided else given[id_]
         assert (row["class_label"], row["category"]) == (label, category_of[label])
-    relabelled = [id_ for id_ in decided if given[id_] != right_label[id_] and id_ != dropped]
+    relabeled = [id_ for id_ in decided if given[id_] != right_label[id_] and id_ != dropped]
     metadata = metadata_of(result, "corrected_train_df")
-    assert metadata["rows_relabelled"].value == len(relabelled)
+    assert metadata["rows_relabelled"].value == len(relabeled)
     assert metadata["rows_dropped"].value == 1
     vectors = graph.defs.load_asset_value("train_vectors")
     kept = np.flatnonzero(np.isin(right.table["id"].to_numpy(), corrected.index))

@@ -1,6 +1,6 @@
 """Processes that publish and are killed, or refused by the system, on the way; and how to tell what they left.
 
-Belongs here: what each kind of result is published with and read by, and the children that do it, forked from a
+Scope: what each kind of result is published with and read by, and the children that do it, forked from a
 server that has imported everything. Where they are hit is the business of the tests.
 """
 

@@ -1,6 +1,6 @@
 """What coverage-guided fuzzing calls: `python -m tests.support.fuzz_target CORPUS -max_total_time=600`.
 
-Belongs here: from the fuzzer's bytes to a form and a file. The first byte chooses the form.
+Scope: from the fuzzer's bytes to a form and a file. The first byte chooses the form.
 """
 
 import sys

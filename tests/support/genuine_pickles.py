@@ -1,6 +1,6 @@
 """Genuine upstream pickles, made by Python's own pickler from numpy's and scikit-learn's own classes.
 
-Belongs here: making bytes as upstream would, in every protocol and with the module names of numpy 1 and 2, and
+Scope: making bytes as upstream would, in every protocol and with the module names of numpy 1 and 2, and
 which reader takes them.
 """
 

@@ -1,6 +1,6 @@
 """Damaged files without end, number n always the same; run as `python -m tests.support.mutants FIRST END FOLDER`.
 
-Belongs here: genuine files of every form, and what may happen to their bytes. The process prints a line a mutant,
+Scope: genuine files of every form, and what may happen to their bytes. The process prints a line a mutant,
 so that whoever started it knows which one it died of. What counts as a defect is for `reader_verdict` to say.
 """
 

@@ -1,6 +1,6 @@
-"""What holds of the lists that every neighbour search gives.
+"""What holds of the lists that every neighbor search gives.
 
-Belongs here: what more than one test of searches checks or counts.
+Scope: what more than one test of searches checks or counts.
 """
 
 import logging
@@ -15,7 +15,7 @@ FLOAT32_SIMILARITY = 1e-6  # a sum of products of unit vectors in float32 is tha
 
 
 def assert_sound(found: Neighbors, vectors: np.ndarray, k: int) -> None:
-    """Shape, types, order, range, never self, no neighbour twice, and similarities that are those of the rows."""
+    """Shape, types, order, range, never self, no neighbor twice, and similarities that are those of the rows."""
     n = len(vectors)
     assert found.rows.shape == found.similarities.shape == (n, k)
     assert (found.rows.dtype, found.similarities.dtype) == (np.int32, np.float32)

@@ -1,6 +1,6 @@
 """A small training set on a map, and new rows for it whose place and label are known.
 
-Belongs here: data for the tests of placing, of validation and of batches.
+Scope: data for the tests of placing, of validation and of batches.
 """
 
 from pathlib import Path

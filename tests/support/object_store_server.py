@@ -1,6 +1,6 @@
 """An S3-compatible server on loopback, and a proxy before it that cuts or holds uploads.
 
-Belongs here: what tests of the object store talk to. What they expect of the product stands in the tests.
+Scope: what tests of the object store talk to. What they expect of the product stands in the tests.
 """
 
 import os

@@ -1,6 +1,6 @@
 """The verdict on what the readers make of some bytes: a refusal or a sound value, and whatever else is a defect.
 
-Belongs here: which forms of file there are, what is watched and measured while one is read, and what the value is
+Scope: which forms of file there are, what is watched and measured while one is read, and what the value is
 held against. Which bytes are tried is for `mutants`, `fuzz_target` and the tests to say.
 """
 

@@ -1,6 +1,6 @@
 """A small training set with known structure, as the three upstream values and as the files that hold them.
 
-Belongs here: data that more than one test file needs. What a test alone needs stands beside the test.
+Scope: data that more than one test file needs. What a test alone needs stands beside the test.
 """
 
 import json
@@ -71,7 +71,7 @@ def make_training_set(
 ) -> TrainingSet:
     """Draw rows in clusters around orthogonal class centres on the sphere.
 
-    `spread` is the length of the noise that is added to a centre of length 1: at 0.5 the classes lie apart,
+    `spread` is the length of the noise that is added to a center of length 1: at 0.5 the classes lie apart,
     from about 2 on they run into each other. Rows stand in random order, classes differ by one row at most,
     and `n_classes` is at most `n_dimensions` and the number of topics.
     """

@@ -14,7 +14,7 @@ FIRST_ID = 2**53 + 1  # which JavaScript's numbers cannot tell from 2^53
 def report_of(n_rows=90, n_mislabelled=9, classes=CLASSES, **columns):
     """A report whose first rows are mislabelled, by rank, and the others have no finding.
 
-    Row i has class i mod 3, and where it is mislabelled, the next class as suggestion; its neighbours are the
+    Row i has class i mod 3, and where it is mislabelled, the next class as suggestion; its neighbors are the
     five rows after it, and it is 20 % of its own class. `columns` replace those named.
     """
     rows = np.arange(n_rows)
@@ -33,7 +33,7 @@ def report_of(n_rows=90, n_mislabelled=9, classes=CLASSES, **columns):
         "candidate_labels": [[suggested, own] for suggested, own in zip(next_label_of, label_of, strict=True)],
         "candidate_probabilities": [[0.75, 0.2]] * n_rows,
         "two_topics": np.zeros(n_rows),
-        "reason": np.where(found, "Its neighbours have another label.", ""),
+        "reason": np.where(found, "Its neighbors have another label.", ""),
         "tally_labels": [[suggested, own] for suggested, own in zip(next_label_of, label_of, strict=True)],
         "tally_counts": [[40, 10]] * n_rows,
         "neighbor_ids": list(FIRST_ID + neighbors),

@@ -1,6 +1,6 @@
 """Writers that are killed, or refused by the disk, at any moment: the last good result loads and nothing is left.
 
-Belongs here: faults from outside, on real files and processes. What publishing does step by step is in
+Scope: faults from outside, on real files and processes. What publishing does step by step is in
 `test_publishing`.
 """
 

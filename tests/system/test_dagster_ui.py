@@ -71,7 +71,7 @@ def dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dagster]:
 def test_launch_from_the_shell_succeeds_and_shows_progress(dagster):
     output = dagster.launch.stdout + dagster.launch.stderr
     assert dagster.launch.returncode == 0, output[-3000:]
-    assert "nearest neighbours: 240 of 240 rows" in output
+    assert "nearest neighbors: 240 of 240 rows" in output
     assert "UMAP: epoch 30 of 30" in output
     assert "does not match the virtual environment" not in output
 

@@ -1,6 +1,6 @@
 """Runs launched from the shell, as cron does: on a disk that takes no more, side by side, and what they let out.
 
-Belongs here: whole runs in processes of their own. What faults do to one publication stands in `test_crashes`,
+Scope: whole runs in processes of their own. What faults do to one publication stands in `test_crashes`,
 what the queue does in `test_scheduled_runs`.
 """
 

@@ -36,7 +36,6 @@ from tests.support.synthetic import TrainingSet, make_training_set, write_upstre
 from text_classification_viz.assets.batches import BATCHES
 from text_classification_viz.automation import reviews_sensor
 from text_classification_viz.core.errors import InputError
-from text_classification_viz.definitions import data_root_of, upstream_storage_of
 from text_classification_viz.resources.results_io_manager import (
     NotPublished,
     ResultsIOManager,
@@ -941,53 +940,6 @@ def test_two_runs_on_an_object_store(endpoint, root, room, tmp_path, short):
     assert SECRET not in printed
     assert [file for file in tmp_path.rglob("*") if file.is_file() and SECRET.encode() in file.read_bytes()] == []
     assert [name for name in names(root.path) if SECRET.encode() in content(root.path / name)] == []
-
-
-# Settings
-
-
-def test_data_root_is_a_folder_of_this_machine_or_a_prefix_of_a_bucket(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", "/home/ann")
-    assert data_root_of("results") == tmp_path / "results"
-    assert data_root_of("~/results") == Path("/home/ann/results")
-    assert data_root_of(None) == data_root_of("") == PROJECT / "data"
-    for url in ("s3://bucket", "s3://bucket/", "s3://bucket/a b/c", "s3://bucket/a b/c/"):
-        assert str(data_root_of(url) / "x") == f"{url.rstrip('/')}/x"
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "gs://bucket/prefix", "file:///data", "https://bucket.s3.amazonaws.com/prefix", "s3://", "s3:///prefix",
-        "s3://key:hush@bucket/prefix", "s3://bucket/prefix?secret=hush", "s3://bucket/pre*", "s3://bucket/[ab]",
-    ],
-)  # fmt: skip
-def test_other_urls_are_refused_and_not_repeated_for_they_may_hold_a_secret(url):
-    with pytest.raises(
-        InputError, match=r"^DATA_ROOT: expected a folder or s3://bucket/prefix, found another"
-    ) as caught:
-        data_root_of(url)
-    assert "hush" not in str(caught.value)
-
-
-def test_s3fs_that_is_not_installed_is_named_before_anything_runs(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"^DATA_ROOT: expected the package s3fs, .*; install .*\[s3\]$"):
-        data_root_of("s3://bucket/prefix")
-
-
-def test_upstream_storage_must_be_set_where_data_root_is_no_folder(tmp_path):
-    assert upstream_storage_of(None, tmp_path) == tmp_path / "storage"
-    assert upstream_storage_of(str(tmp_path), bucket_and_prefix("s3://bucket")) == tmp_path
-    with pytest.raises(
-        InputError, match=r"^UPSTREAM_STORAGE: expected a folder of this machine, found none set, and"
-    ):
-        upstream_storage_of(None, bucket_and_prefix("s3://bucket/prefix"))
-    with pytest.raises(
-        InputError, match=r"^UPSTREAM_STORAGE: expected a folder of this machine, found a URL; set it to"
-    ):
-        upstream_storage_of("s3://elsewhere", tmp_path)
 
 
 def test_path_of_the_store_holds_no_secret(root):

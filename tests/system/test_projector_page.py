@@ -56,7 +56,7 @@ def opened(page_file):
 
 
 class TestOpened:
-    def test_opens_on_the_first_map_in_the_colours_of_its_classes_with_no_click(self, opened):
+    def test_opens_on_the_first_map_in_the_colors_of_its_classes_with_no_click(self, opened):
         shown = centres_on_screen(opened)
         scale = np.linalg.norm(shown[1] - shown[0]) / np.linalg.norm(CENTRES[1] - CENTRES[0])
         assert scale > 20  # pixels: the map fills the view

@@ -90,7 +90,7 @@ def write_news(folder):
     )
     solid = np.column_stack([flat_map(), class_of_row()]).astype(np.float32)
     layouts = [
-        Layout("UMAP, 10 neighbours", flat_map()),
+        Layout("UMAP, 10 neighbors", flat_map()),
         Layout("t-SNE on its side", flat_map()[:, ::-1]),
         Layout("3D", solid),
     ]
@@ -162,7 +162,7 @@ class TestServer:
 
     def test_bookmarks_hold_the_maps(self, address):
         bookmarks = json.loads(get(address, "bookmarks", run=RUN, name="train"))
-        assert [bookmark["label"] for bookmark in bookmarks] == ["UMAP, 10 neighbours", "t-SNE on its side", "3D"]
+        assert [bookmark["label"] for bookmark in bookmarks] == ["UMAP, 10 neighbors", "t-SNE on its side", "3D"]
         drawn = np.array([[point["umap-0"], point["umap-1"]] for point in bookmarks[0]["projections"]])
         assert np.allclose(drawn, flat_map(), rtol=0, atol=1e-4)
 
@@ -249,7 +249,7 @@ def open_components(frame):
 
 
 def legend(frame):
-    """Label -> (colour, count), in the order shown."""
+    """Label -> (color, count), in the order shown."""
     entries = {}
     for item in frame.locator("vz-projector-legend .item").all():
         color = item.locator(".shape").evaluate("shape => getComputedStyle(shape).backgroundColor")
@@ -259,7 +259,7 @@ def legend(frame):
 
 
 def pixels_of_classes(frame):
-    """Label -> (pixels, 2) positions, x to the right and y up, of all pixels in the colour of its legend."""
+    """Label -> (pixels, 2) positions, x to the right and y up, of all pixels in the color of its legend."""
     picture = Image.open(io.BytesIO(frame.locator("#scatter").screenshot())).convert("RGB")
     colors = np.asarray(picture, dtype=int)
     found = {}
@@ -270,7 +270,7 @@ def pixels_of_classes(frame):
 
 
 def centres_on_screen(frame, seconds=60):
-    """Centre of each class's pixels, in the order of `CLASSES`, once the picture stands still."""
+    """Center of each class's pixels, in the order of `CLASSES`, once the picture stands still."""
     deadline = time.monotonic() + seconds
     before = None
     while True:
@@ -280,7 +280,7 @@ def centres_on_screen(frame, seconds=60):
             if before is not None and np.array_equal(before, now):
                 return now
             before = now
-        assert time.monotonic() < deadline, "the map is not drawn in the colours of its classes"
+        assert time.monotonic() < deadline, "the map is not drawn in the colors of its classes"
         time.sleep(0.3)
 
 
@@ -297,9 +297,9 @@ def stretched(points):
 
 class TestBrowser:
     @pytest.mark.parametrize(
-        ("label", "centres"), [("UMAP, 10 neighbours", CENTRES), ("t-SNE on its side", CENTRES[:, ::-1])]
+        ("label", "centres"), [("UMAP, 10 neighbors", CENTRES), ("t-SNE on its side", CENTRES[:, ::-1])]
     )
-    def test_bookmark_draws_the_map_in_the_colours_of_its_classes(self, projector, label, centres):
+    def test_bookmark_draws_the_map_in_the_colors_of_its_classes(self, projector, label, centres):
         open_bookmark(projector, label)
         shown = centres_on_screen(projector)
         # one scale for both axes, so the map has its proportions
@@ -324,18 +324,18 @@ class TestBrowser:
         projector.locator("vz-projector-data-panel").evaluate("panel => panel.selectedTensor = 'train'")
         projector.locator("span.dim", has_text="64").wait_for()
         projector.wait_for_function(DRAWN_POINTS)
-        open_bookmark(projector, "UMAP, 10 neighbours")
+        open_bookmark(projector, "UMAP, 10 neighbors")
         centres_on_screen(projector)
         assert np.allclose(drawn_points(projector)[:, :2], stretched(flat_map()), atol=1e-3)
 
     def test_principal_components_are_there_after_a_bookmark(self, projector):
-        open_bookmark(projector, "UMAP, 10 neighbours")
+        open_bookmark(projector, "UMAP, 10 neighbors")
         centres_on_screen(projector)
         open_components(projector)
         assert np.isfinite(drawn_points(projector)).all()
         assert (np.ptp(drawn_points(projector), axis=0) > 1.9).all()
 
-    def test_offers_classes_and_numbers_for_colouring_but_no_texts(self, projector):
+    def test_offers_classes_and_numbers_for_coloring_but_no_texts(self, projector):
         options = projector.locator("#colorby paper-item").evaluate_all("items => items.map(item => item.value)")
         assert options == ["No color map", "Metadata", "class_label", "id", "outlier_score"]
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 REVIEWER = 'Ada "=1+1", Łovelace'
 NOTE = "=HYPERLINK(\"x\"), a\nsecond line; 'quoted' 👩‍👩‍👧 \u202e"
-# Middle, in pixels of the page, of what is drawn in about a colour.
+# Middle, in pixels of the page, of what is drawn in about a color.
 MIDDLE = """(canvas, color) => {
   const wanted = color.match(/\\d+/g).map(Number);
   const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
@@ -199,14 +199,14 @@ def test_page_that_is_replaced_while_it_is_open_goes_on_and_opened_again_knows_t
 
     page.keyboard.press("k")
     give_name(page)
-    # One finding more, and the first row has been relabelled upstream.
+    # One finding more, and the first row has been relabeled upstream.
     later = report_of(n_mislabelled=10, class_label=["SPORT", *report_of()["class_label"].to_pylist()[1:]])
     write_page(tmp_path, later)
     page.keyboard.press("k")
     assert progress() == "2 of 9 reviewed"
     page.reload()
     assert progress() == "1 of 10 reviewed"
-    page.keyboard.press("d")  # on the first open row, which is the relabelled one
+    page.keyboard.press("d")  # on the first open row, which is the relabeled one
     assert progress() == "2 of 10 reviewed"
     decided = read_reviews(download(page, tmp_path / "reviews").parent)
     assert [(row.id - FIRST_ID, row.class_label, row.decision) for row in decided] == [
@@ -328,7 +328,7 @@ def test_the_row_in_full(page):
     page.locator("#table tbody tr", has_text="headline 4").click()
     evidence = page.locator("#evidence")
     assert evidence.locator(".description").inner_text() == "description 4"
-    assert evidence.locator(".reason").inner_text() == "Its neighbours have another label."
+    assert evidence.locator(".reason").inner_text() == "Its neighbors have another label."
     assert f"id {FIRST_ID + 4}" in evidence.locator(".facts").inner_text()
     bars = [" ".join(text.split()) for text in evidence.locator(".bars li").all_inner_texts()]
     assert bars == ["WEATHER 75 %", "SPORT 20 %", "WEATHER 40", "SPORT 10"]
@@ -340,9 +340,9 @@ def test_the_row_in_full(page):
     assert page.locator("#table tr[aria-current]").inner_text().split("\t")[2] == "headline 7"
 
 
-def test_labels_of_neighbours_are_those_in_force(browser, tmp_path):
+def test_labels_of_neighbors_are_those_in_force(browser, tmp_path):
     neighbor_labels = report_of()["neighbor_labels"].to_pylist()
-    neighbor_labels[0][0] = "WEATHER"  # headline 1, which is SPORT upstream and was relabelled
+    neighbor_labels[0][0] = "WEATHER"  # headline 1, which is SPORT upstream and was relabeled
     with opened(browser, write_page(tmp_path, report_of(neighbor_labels=neighbor_labels))) as page:
         first = page.locator("#evidence .neighbors li").first
         assert " ".join(first.inner_text().split()) == "0.90 WEATHER headline 1"
@@ -424,8 +424,8 @@ def test_hostile_texts_are_only_text(browser, tmp_path):
         path = download(page, tmp_path / "reviews")
         assert page.locator("body img, body script:not([type])").count() == 0
     decisions = read_reviews(path.parent)
-    relabelled = {d.id - FIRST_ID: d.new_label for d in decisions if d.decision == "relabel"}
-    assert relabelled == {row: suggested[row] for row in range(12)}
+    relabeled = {d.id - FIRST_ID: d.new_label for d in decisions if d.decision == "relabel"}
+    assert relabeled == {row: suggested[row] for row in range(12)}
     assert {d.class_label for d in decisions} <= set(labels)
     assert {d.reviewer for d in decisions} == {HOSTILE[2]}
 
@@ -450,7 +450,7 @@ def test_rows_that_a_map_lacks_are_said_to_be_elsewhere(browser, tmp_path):
         assert page.locator("#map-facts").inner_text() == "20 of 90 rows; parameters of t-SNE"
 
 
-def test_colours_follow_the_system_and_the_button(page):
+def test_colors_follow_the_system_and_the_button(page):
     def ground():
         return page.evaluate("getComputedStyle(document.getElementById('points')).backgroundColor")
 
@@ -503,7 +503,7 @@ def test_a_filter_that_leaves_the_row_out_brings_another(page):
     assert shown_row(page) == "headline 2"
 
 
-def test_a_sample_is_said_to_be_one_and_neighbours_outside_it_are_text(browser, tmp_path):
+def test_a_sample_is_said_to_be_one_and_neighbors_outside_it_are_text(browser, tmp_path):
     report = report_of(300, 3)
     path = tmp_path / "triage_page.html"
     path.write_bytes(triage_page(report, [map_of(report)], max_rows=30))

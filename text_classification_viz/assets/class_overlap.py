@@ -19,7 +19,7 @@ PAIRS_SHOWN = 15
 
 
 @dg.asset(
-    description="Each pair of classes: how far their texts run into each other, by the neighbours, and how many "
+    description="Each pair of classes: how far their texts run into each other, by the neighbors, and how many "
     "labels are mistaken for each other, by the noise model. The pairs to merge or to define more sharply first.",
     kinds={"matplotlib", "parquet"},
     code_version="2",

@@ -1,6 +1,6 @@
 """The gate through which rows and vectors from upstream pass, be they for training or for validation.
 
-Belongs here: the settings of the gate, and what a step does that joins, checks and publishes a pair of files.
+Scope: the settings of the gate, and what a step does that joins, checks and publishes a pair of files.
 """
 
 from collections.abc import Iterator

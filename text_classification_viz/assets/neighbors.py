@@ -1,4 +1,4 @@
-"""`nearest_neighbors`: the one neighbour search, whose result every later stage uses."""
+"""`nearest_neighbors`: the one neighbor search, whose result every later stage uses."""
 
 import dagster as dg
 import numpy as np
@@ -12,12 +12,12 @@ from text_classification_viz.resources import clear_failures
 
 
 class NeighborsConfig(dg.Config):
-    """Settings of the neighbour search."""
+    """Settings of the neighbor search."""
 
     n_neighbors: int = Field(
         default=100,
         ge=1,
-        description="Neighbours of each row, itself excluded; fewer where there are fewer rows. The outlier "
+        description="Neighbors of each row, itself excluded; fewer where there are fewer rows. The outlier "
         "report looks at 100, a t-SNE map at three per unit of perplexity.",
     )
     device: Device = Field(
@@ -28,7 +28,7 @@ class NeighborsConfig(dg.Config):
 
 
 @dg.asset(
-    description="The nearest neighbours of each row by cosine similarity, nearest first, itself excluded.",
+    description="The nearest neighbors of each row by cosine similarity, nearest first, itself excluded.",
     kinds={"faiss", "parquet"},
     code_version="3",
     check_specs=[RECALL_CHECK],
@@ -39,12 +39,12 @@ class NeighborsConfig(dg.Config):
 def nearest_neighbors(
     context: dg.AssetExecutionContext, config: NeighborsConfig, train_vectors: np.ndarray
 ) -> dg.MaterializeResult:
-    """Search the neighbours of all rows."""
+    """Search the neighbors of all rows."""
     method = choose_method(len(train_vectors), config.device)
     neighbors = find_neighbors(train_vectors, config.n_neighbors, method=method, log=context.log)
     recall = measure_recall(train_vectors, neighbors)
     if recall < LOW_RECALL:
-        context.log.warning(f"nearest neighbours: {recall:.1%} of the true ones were found by {method.value}")
+        context.log.warning(f"nearest neighbors: {recall:.1%} of the true ones were found by {method.value}")
     return dg.MaterializeResult(
         value=neighbors.to_table(),
         metadata={

@@ -1,6 +1,6 @@
 """What steps share that put new rows on the training map: settings, outputs, and what is published of them.
 
-Belongs here: the path from rows and vectors that have passed a gate to the three tables and the picture. Where the
+Scope: the path from rows and vectors that have passed a gate to the three tables and the picture. Where the
 rows come from stands with the assets (`validation`, `batches`).
 """
 

@@ -44,7 +44,7 @@ class OutlierConfig(dg.Config):
 
 @dg.asset(
     description="One row per training row, ranked: 1 is the label to look at first. Kind, score, suggested "
-    "label, candidate labels, the reason in a sentence, and the nearest neighbours as evidence. Rows in "
+    "label, candidate labels, the reason in a sentence, and the nearest neighbors as evidence. Rows in "
     "reviewed_labels are settled and come last.",
     kinds={"scipy", "parquet"},
     code_version="3",

@@ -13,6 +13,7 @@ from text_classification_viz.assets.common import COMMON, labels_of, map_metadat
 from text_classification_viz.checks import TSNE_QUALITY_CHECK, UMAP_QUALITY_CHECK, check_quality
 from text_classification_viz.core.layouts import (
     Optimizer,
+    compiled_walk,
     default_epochs,
     default_iterations,
     refine_tsne,
@@ -30,6 +31,7 @@ from text_classification_viz.core.maps import (
 )
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors
 from text_classification_viz.resources import DamagedResult, NotPublished, clear_failures, read_result
+from text_classification_viz.storage.compiled_cache import keep_compiled
 from text_classification_viz.storage.publishing import DataRoot
 from text_classification_viz.views.plots import draw_changes, draw_map
 
@@ -39,7 +41,7 @@ N_COMPONENTS = "Axes of the map: 2 or 3."
 SEED = "The same input and seed give the same map."
 ALIGN_TO_PREVIOUS = (
     "Continue the last published map, so that clusters stay where people remember them: known rows keep their "
-    "place, new ones go beside their neighbours, and the whole is refined once a tenth of the rows has changed. "
+    "place, new ones go beside their neighbors, and the whole is refined once a tenth of the rows has changed. "
     "Other settings or another width of the vectors start afresh. false: always start afresh."
 )
 QUALITY_ROWS = 500  # trustworthiness to about ±.004
@@ -53,9 +55,9 @@ class UmapConfig(dg.Config):
     n_neighbors: int = Field(
         default=10,
         ge=2,
-        description="Neighbours that shape a row's surroundings, itself counted as in umap-learn. Few show "
+        description="Neighbors that shape a row's surroundings, itself counted as in umap-learn. Few show "
         "fine structure, many the broad one. They are chosen among half as many again, those first that share "
-        "neighbours with the row; by the optimizer umap-learn, the nearest.",
+        "neighbors with the row; by the optimizer umap-learn, the nearest.",
     )
     min_dist: float = Field(
         default=0.1, ge=0, le=1, description="Least distance between points: 0 packs clusters tightly."
@@ -63,7 +65,7 @@ class UmapConfig(dg.Config):
     n_epochs: int | None = Field(
         default=None,
         ge=1,
-        description="Rounds of the optimiser. Left out: 200 of the sequential one, or more of fewer than 10,000 "
+        description="Rounds of the optimizer. Left out: 200 of the sequential one, or more of fewer than 10,000 "
         "rows, which make a map as good as 500 of umap-learn's; and those 500 with umap-learn.",
     )
     optimizer: Optimizer = Field(
@@ -90,7 +92,7 @@ class TsneConfig(dg.Config):
     perplexity: float = Field(
         default=5.0,
         gt=1,
-        description="Effective number of neighbours of a row; three per unit are taken from nearest_neighbors.",
+        description="Effective number of neighbors of a row; three per unit are taken from nearest_neighbors.",
     )
     supervision: float = Field(
         default=25.0,
@@ -147,10 +149,12 @@ def umap_projection(
     }
 
     def lay_out() -> np.ndarray:
+        keep_compiled(compiled_walk(), context.log)
         own = config.model_dump(include={"n_components", "n_epochs", "optimizer"})
         return umap_layout(rows.vectors, rows.neighbors, rows.labels, **own | shared)
 
     def refine(start: np.ndarray) -> np.ndarray:
+        keep_compiled(compiled_walk(), context.log)
         return refine_umap(start, rows.vectors, rows.neighbors, rows.labels, **shared)
 
     supervised = (
@@ -158,7 +162,7 @@ def umap_projection(
     )
     n_epochs = config.n_epochs or default_epochs(len(rows.ids), config.optimizer)
     parameters = (
-        f"{supervised}, {config.n_neighbors} neighbours, min_dist {config.min_dist:g}, {n_epochs} epochs "
+        f"{supervised}, {config.n_neighbors} neighbors, min_dist {config.min_dist:g}, {n_epochs} epochs "
         f"({config.optimizer})"
     )
     return _make_map(
@@ -177,7 +181,7 @@ def umap_projection(
 @dg.asset(
     description="t-SNE map, by default of the sample and supervised by label: id, class label, coordinates.",
     kinds={"tsne", "parquet"},
-    code_version="3",
+    code_version="4",
     check_specs=[TSNE_QUALITY_CHECK],
     dagster_type=pa.Table,
     **COMMON,
@@ -201,6 +205,8 @@ def tsne_projection(
     }
 
     def lay_out() -> np.ndarray:
+        if not config.supervision:  # then it starts from a UMAP layout
+            keep_compiled(compiled_walk(), context.log)
         own = config.model_dump(include={"n_components", "n_iter"})
         return tsne_layout(rows.vectors, rows.neighbors, rows.labels, **own | shared)
 
@@ -226,7 +232,7 @@ def tsne_projection(
 def _choose_rows(
     rows: Rows, train_df: pa.Table, sample: pa.Table, vectors: np.ndarray, nearest_neighbors: pa.Table
 ) -> MappedRows:
-    """All rows, or the sample; neighbours within a sample are searched anew."""
+    """All rows, or the sample; neighbors within a sample are searched anew."""
     table = train_df
     neighbors = Neighbors.from_table(nearest_neighbors)
     if rows == "sample":

@@ -24,7 +24,7 @@ class ReviewGainConfig(dg.Config):
 
 
 @dg.asset(
-    description="How much better a classifier gets if the likeliest wrong labels are set aside or relabelled: "
+    description="How much better a classifier gets if the likeliest wrong labels are set aside or relabeled: "
     "cross-validated macro F1 of a logistic regression on the vectors.",
     kinds={"scipy", "parquet"},
     code_version="1",

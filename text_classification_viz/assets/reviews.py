@@ -85,17 +85,17 @@ def reviewed_labels(
 def corrected_train_df(train_df: pa.Table, reviewed_labels: pa.Table) -> dg.MaterializeResult[pa.Table]:
     """Apply the decisions."""
     corrected = apply_reviews(train_df, reviewed_labels)
-    relabelled, dropped = corrected.relabelled.most_common(), corrected.dropped.most_common()
+    relabeled, dropped = corrected.relabeled.most_common(), corrected.dropped.most_common()
     return dg.MaterializeResult(
         value=corrected.table,
         metadata={
-            "rows_relabelled": corrected.relabelled.total(),
+            "rows_relabelled": corrected.relabeled.total(),
             "rows_dropped": corrected.dropped.total(),
             "relabelled": markdown_table(
                 {
-                    "from": [old for (old, _), _ in relabelled],
-                    "to": [new for (_, new), _ in relabelled],
-                    "rows": [count for _, count in relabelled],
+                    "from": [old for (old, _), _ in relabeled],
+                    "to": [new for (_, new), _ in relabeled],
+                    "rows": [count for _, count in relabeled],
                 }
             ),
             "dropped": markdown_table(
@@ -126,7 +126,7 @@ class LabelStudioConfig(dg.Config):
 def label_studio_tasks(
     config: LabelStudioConfig, data_root: dg.ResourceParam[DataRoot], train_df: pa.Table, outlier_report: pa.Table
 ) -> dg.MaterializeResult:
-    """Write the tasks and the labelling interface."""
+    """Write the tasks and the labeling interface."""
     classes = sorted(train_df["class_label"].unique().to_pylist())
     tasks = label_studio_tasks_of(outlier_report, config.max_tasks)
     interface_path = data_root.publish("label_studio_config.xml", label_studio_config(classes).encode())
@@ -139,7 +139,7 @@ def label_studio_tasks(
             "tasks": dg.MetadataValue.path(str(tasks_path)),
             "labeling_interface": dg.MetadataValue.path(str(interface_path)),
             "how_to_import": dg.MetadataValue.md(
-                "1. In Label Studio create a project and paste the labelling interface under "
+                "1. In Label Studio create a project and paste the labeling interface under "
                 "Settings, Labeling Interface, Code.\n"
                 "2. Import the tasks.\n"
                 f"3. Export as JSON (not JSON-MIN) into `{data_root.reviews}` and materialize reviewed_labels."

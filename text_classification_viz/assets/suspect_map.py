@@ -37,7 +37,7 @@ def suspect_map(
         np.column_stack([umap_projection[axis].to_numpy() for axis in umap_projection.column_names[2:]]),
         labels_of(umap_projection),
         f"Labels in question among {umap_projection.num_rows:,} training rows",
-        "UMAP, coloured by the label given; ringed are those to look at first",
+        "UMAP, colored by the label given; ringed are those to look at first",
         today(),
         rings,
     )

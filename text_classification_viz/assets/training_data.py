@@ -16,7 +16,7 @@ from text_classification_viz.core.inputs import LabelTransform, TrainEmbeddings,
     outs={
         "train_df": dg.AssetOut(
             dagster_type=pa.Table,
-            description="Every training row, joined, checked and labelled, in embedding row order.",
+            description="Every training row, joined, checked and labeled, in embedding row order.",
             kinds={"pyarrow", "parquet"},
             code_version="1",
             **COMMON,

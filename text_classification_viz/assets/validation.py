@@ -31,7 +31,7 @@ VALIDATION = NewRowsNames("validation_projection", "validation_report", "validat
     outs={
         "validation_df": dg.AssetOut(
             dagster_type=pa.Table,
-            description="Every validation row, joined, checked and labelled, in the order of its vectors.",
+            description="Every validation row, joined, checked and labeled, in the order of its vectors.",
             kinds={"pyarrow", "parquet"},
             code_version="1",
             is_required=False,

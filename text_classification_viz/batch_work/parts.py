@@ -1,6 +1,6 @@
 """A set of new rows in parts: each file is read, placed, judged and written by itself, wherever a worker runs.
 
-Belongs here: the work on one part, and putting the parts together again. What is said of a row stands in
+Scope: the work on one part, and putting the parts together again. What is said of a row stands in
 `core.new_rows`, and how parts are shared out in `core.workers`.
 
 A part's result is one file, published whole under the part's number. Done twice, as after the death of a worker,

@@ -1,6 +1,6 @@
 """Sharing out work: items to as many workers as are asked for, in this process or on a Ray cluster.
 
-Belongs here: starting workers and losing none of their results. What the work is, its callers say.
+Scope: starting workers and losing none of their results. What the work is, its callers say.
 
 A worker is made once and then called with one item after another, so that what is expensive to set up is set up
 once. Of several, each is an actor of Ray Data, on this machine or, where RAY_ADDRESS names a cluster, on that. An
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from text_classification_viz.core.errors import InputError
+from text_classification_viz.settings import ray_address
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -118,9 +119,10 @@ def _ray() -> Iterator[None]:
             "install text_classification_viz[ray], or set workers to 1"
         ) from error
     began = not ray.is_initialized()
-    address = os.environ.get("RAY_ADDRESS", "")
+    address = ray_address()
     if began:
-        _check_cluster(address)
+        if address:
+            _check_cluster(address)
         try:
             ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         except (OSError, RuntimeError) as error:  # as of a TMPDIR too long for the name of a socket

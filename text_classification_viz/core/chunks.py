@@ -1,6 +1,6 @@
 """Walking over many rows a few thousand at a time.
 
-Belongs here: the cut, and the one question that needs nothing else. What is done with a chunk is its caller's
+Scope: the cut, and the one question that needs nothing else. What is done with a chunk is its caller's
 business.
 """
 

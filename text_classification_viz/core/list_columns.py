@@ -1,6 +1,6 @@
-"""Columns of lists, made from arrays: what several tables say of each row's classes and neighbours.
+"""Columns of lists, made from arrays: what several tables say of each row's classes and neighbors.
 
-Belongs here: from arrays to Arrow's lists. What the lists hold is their tables' business.
+Scope: from arrays to Arrow's lists. What the lists hold is their tables' business.
 """
 
 import numpy as np

@@ -13,7 +13,7 @@ def sample_per_class(
 
     Each id has a random priority of its own, and the lowest of a class are drawn (bottom-k sampling, Cohen and
     Kaplan 2007). So the order of the rows plays no part, and of a training set that has changed a little nearly
-    the same rows are drawn: maps of the sample stay recognisable.
+    the same rows are drawn: maps of the sample stay recognizable.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """The columns of every published table: names, types and order are a contract with consumers.
 
-Belongs here: schemas, and nothing that computes. A change of a schema is a change of the contract and shows
+Scope: schemas, and nothing that computes. A change of a schema is a change of the contract and shows
 in review as a change of this file.
 """
 
@@ -33,7 +33,7 @@ SUSPECTS = ("mislabelled", "contested")  # the kinds whose label is likely anoth
 QUESTIONS_THE_LABEL = (*SUSPECTS, "ambiguous")
 
 EVIDENCE_NEIGHBORS = 5
-EVIDENCE_CHARACTERS = 300  # of a neighbour's headline
+EVIDENCE_CHARACTERS = 300  # of a neighbor's headline
 
 OUTLIER_REPORT = pa.schema(
     [
@@ -156,8 +156,8 @@ DESCRIPTIONS = {
     "headline": "Text of the row; may be missing.",
     "short_description": "Text of the row; may be missing.",
     "embedding_row": "Row of train_vectors that holds the row's vector.",
-    "neighbors": "embedding_row of the nearest neighbours, nearest first, the row itself excluded.",
-    "similarities": "Cosine similarity of each neighbour.",
+    "neighbors": "embedding_row of the nearest neighbors, nearest first, the row itself excluded.",
+    "similarities": "Cosine similarity of each neighbor.",
     "x": "Coordinate on the map; only distances mean something.",
     "y": "Coordinate on the map.",
     "z": "Coordinate on the map.",
@@ -169,9 +169,9 @@ DESCRIPTIONS = {
     "candidate_probabilities": "How likely the row is given each of the candidate labels.",
     "two_topics": "How likely the row is about its label's topic and another: the order of ambiguous rows.",
     "reason": "Why the row is listed, in a sentence.",
-    "tally_labels": "Labels of the nearest 50 neighbours, the most frequent first.",
+    "tally_labels": "Labels of the nearest 50 neighbors, the most frequent first.",
     "tally_counts": "How many of the nearest 50 have each of these labels.",
-    "neighbor_ids": "ids of the nearest neighbours, nearest first.",
+    "neighbor_ids": "ids of the nearest neighbors, nearest first.",
     "neighbor_labels": "Their labels.",
     "neighbor_headlines": "Their headlines.",
     "neighbor_similarities": "Their cosine similarities.",
@@ -182,21 +182,21 @@ DESCRIPTIONS = {
     "distance_percentile": "Percent of the training rows that are nearer to their ten nearest than this row is to "
     "its ten. 50 is usual; from 99 on it is unlike nearly all of them.",
     "training_rows": "Training rows of the class.",
-    "new_rows": "New rows labelled so.",
+    "new_rows": "New rows labeled so.",
     "training_share": "Their share of the training rows.",
     "new_share": "Their share of the new rows that have a label.",
     "z_score": "By how many standard errors new_share differs from training_share.",
     "change": "grown or shrunk, where the shares differ by more than chance has it.",
-    "rows_mislabelled": "New rows labelled so, and likelier of another class.",
+    "rows_mislabelled": "New rows labeled so, and likelier of another class.",
     "far_share": "Share of them that are farther from the training rows than nine tenths of those are.",
     "thinly_covered": "far_share is more than twice what it would be of rows like the training rows.",
     "class_a": "First class of the pair.",
     "class_b": "Second class of the pair.",
-    "overlap": "0: no row of one is a neighbour of one of the other; 1: their texts cannot be told apart.",
-    "share_b_near_a": "Share of the neighbours of class_a's rows that is labelled class_b.",
-    "share_a_near_b": "Share of the neighbours of class_b's rows that is labelled class_a.",
-    "share_of_a_labelled_b": "Share of class_a's own rows that is labelled class_b, by the noise model.",
-    "share_of_b_labelled_a": "Share of class_b's own rows that is labelled class_a, by the noise model.",
+    "overlap": "0: no row of one is a neighbor of one of the other; 1: their texts cannot be told apart.",
+    "share_b_near_a": "Share of the neighbors of class_a's rows that is labeled class_b.",
+    "share_a_near_b": "Share of the neighbors of class_b's rows that is labeled class_a.",
+    "share_of_a_labelled_b": "Share of class_a's own rows that is labeled class_b, by the noise model.",
+    "share_of_b_labelled_a": "Share of class_b's own rows that is labeled class_a, by the noise model.",
     "rows_mistaken": "Number of rows expected under the wrong label of the two.",
     "advice": "merge: their texts are hardly told apart. define more sharply: labels are often mistaken.",
     "changes": "How the row changed since the last run: new, gone, relabelled, moved, newly suspected, "
@@ -216,7 +216,7 @@ DESCRIPTIONS = {
 
 
 def nearest_neighbors_schema(n_neighbors: int) -> pa.Schema:
-    """Schema of `nearest_neighbors` for `n_neighbors` neighbours a row (self excluded, nearest first)."""
+    """Schema of `nearest_neighbors` for `n_neighbors` neighbors a row (self excluded, nearest first)."""
     return pa.schema(
         [
             pa.field("embedding_row", pa.int64(), nullable=False),

@@ -1,6 +1,6 @@
 """Computing with one thread, or with threads that compute each alone: results do not depend on how many there are.
 
-Belongs here: the limit, and the pool. What is computed, the callers say; sharing out work among processes,
+Scope: the limit, and the pool. What is computed, the callers say; sharing out work among processes,
 `workers`.
 """
 

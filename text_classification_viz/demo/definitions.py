@@ -1,6 +1,6 @@
 """The demo's code location: upstream's three assets, written where and as upstream writes them.
 
-Belongs here: what Dagster knows of them. What the rows, vectors and labels are stands in the modules beside.
+Scope: what Dagster knows of them. What the rows, vectors and labels are stands in the modules beside.
 """
 
 import os

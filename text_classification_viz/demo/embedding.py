@@ -1,6 +1,6 @@
 """The embeddings: all-MiniLM-L6-v2, as an installed package carries it.
 
-Belongs here: the model and its use. Keeping its results stands in `vector_cache`.
+Scope: the model and its use. Keeping its results stands in `vector_cache`.
 """
 
 import logging

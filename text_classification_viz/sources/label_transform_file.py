@@ -1,6 +1,6 @@
 """The forms of `label_transform`: a pickled object, or JSON.
 
-Belongs here: from an open file to class field, labels and classes, each of its type. Whether they fit each
+Scope: from an open file to class field, labels and classes, each of its type. Whether they fit each
 other and the training set is for the gate to say.
 """
 

@@ -1,6 +1,6 @@
 """The files in which people leave their decisions: CSV, or the JSON that Label Studio exports.
 
-Belongs here: which files there are, and from their bytes to decisions. Which decisions stand is for
+Scope: which files there are, and from their bytes to decisions. Which decisions stand is for
 `core.reviews` to say. A file is text to us whatever it holds: nothing in it is run.
 """
 

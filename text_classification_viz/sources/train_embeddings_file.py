@@ -1,6 +1,6 @@
 """The forms of `train_embeddings`: a pickled array, or `.npy`.
 
-Belongs here: from an open file to one float32 matrix. Whether its numbers make sense is for the gate to say.
+Scope: from an open file to one float32 matrix. Whether its numbers make sense is for the gate to say.
 """
 
 import math

@@ -1,6 +1,6 @@
 """The forms of `train_set`: a pickled list of dicts, Parquet, or JSON Lines.
 
-Belongs here: from an open file to a table with the schema `TRAIN_SET`, each field of its type. Whether the rows
+Scope: from an open file to a table with the schema `TRAIN_SET`, each field of its type. Whether the rows
 make sense together is for the gate to say. The texts of a pickle go to Arrow as the UTF-8 bytes they are. What
 may be read of a column, and how much, stands in `text_columns`.
 """

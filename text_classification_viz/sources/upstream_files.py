@@ -1,6 +1,6 @@
 """The files of the upstream project: where they are, which form each has, and the values they hold.
 
-Belongs here: what is true of every key. Each key's forms stand in the module of its name (`train_set_file`,
+Scope: what is true of every key. Each key's forms stand in the module of its name (`train_set_file`,
 `train_embeddings_file`, `label_transform_file`), and no pickle is ever unpickled.
 """
 

@@ -175,9 +175,7 @@ def test_same_seed_same_figures_and_more_rows_than_are_sampled():
 def test_message_gives_the_figures():
     table, vectors = joined(make_training_set())
     text = str(check_alignment(table, np.roll(vectors, 1, axis=0)))
-    assert text.startswith(
-        "0 of 1 pairs with equal text have equal vectors; nearest neighbours agree on the label"
-    )
+    assert text.startswith("0 of 1 pairs with equal text have equal vectors; nearest neighbors agree on the label")
     assert "with shuffled labels in 2" in text
 
 

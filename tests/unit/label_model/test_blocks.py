@@ -11,7 +11,7 @@ from text_classification_viz.core.neighbors import find_neighbors
 
 
 def fit_and_predict(vectors, labels, n_classes, points):
-    """Textbook ridge with an unpenalised intercept, from the normal equations."""
+    """Textbook ridge with an unpenalized intercept, from the normal equations."""
     targets = np.eye(n_classes)[labels]
     design = np.column_stack([vectors.astype(np.float64), np.ones(len(vectors))])
     penalty = PENALTY * np.eye(design.shape[1])
@@ -55,7 +55,7 @@ def test_votes_of_a_list_worked_out_by_hand():
     share = np.array([weights[1], weights[[0, 2, 3, 4]].sum(), 0]) / weights.sum()
     np.testing.assert_allclose(votes[0:3], share)
     np.testing.assert_allclose(votes[3:6], np.log(share + 0.01))
-    # Absent neighbours count as 0.02 past the end of the list, here 0.48.
+    # Absent neighbors count as 0.02 past the end of the list, here 0.48.
     np.testing.assert_allclose(votes[6:9], np.array([0.8, 0.9, 0.48]) - 0.9)
     means = np.array([0.8 + 0.48 + 0.48, 0.9 + 0.7 + 0.6, 3 * 0.48]) / 3
     np.testing.assert_allclose(votes[9:12], means - 0.9)
@@ -102,7 +102,7 @@ def test_blocks_of_a_mixture_equal_blocks_computed_without_its_parents(n_neighbo
         np.testing.assert_allclose(features, np.hstack(expected)[0], atol=1e-5)
 
 
-def test_a_column_that_never_varies_is_standardised_to_zero():
+def test_a_column_that_never_varies_is_standardized_to_zero():
     features = np.column_stack([np.full(9, 0.1), np.arange(9.0)])
     scaled = Standardizer.fit(features)(features)
     np.testing.assert_array_equal(scaled[:, 0], 0)

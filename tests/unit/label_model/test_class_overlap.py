@@ -53,7 +53,7 @@ def in_order(overlap):
 
 
 def neighbor_lists(counts):
-    """Rows and their neighbours' labels of which `counts` (K, K) is the number of neighbours."""
+    """Rows and their neighbors' labels of which `counts` (K, K) is the number of neighbors."""
     counts = np.asarray(counts)
     labels = np.repeat(np.arange(len(counts)), counts.sum(axis=1))
     return labels, np.concatenate([np.repeat(np.arange(len(row)), row) for row in counts])[:, None]
@@ -92,7 +92,7 @@ def test_the_measure_computed_by_hand():
     counts = [[80, 15, 5], [10, 40, 0], [20, 2, 178]]
     transition = [[0.9, 0.1, 0.0], [0.04, 0.95, 0.01], [0.0, 0.0, 1.0]]
     overlap = measure(*neighbor_lists(counts), transition)
-    # The classes have 100, 50 and 200 rows, of one neighbour each.
+    # The classes have 100, 50 and 200 rows, of one neighbor each.
     np.testing.assert_allclose(overlap.neighbor_shares, [[0.8, 0.15, 0.05], [0.2, 0.8, 0], [0.1, 0.01, 0.89]])
     np.testing.assert_allclose(overlap.transition, transition)
     assert pair(overlap, 0, 1) == {
@@ -121,14 +121,14 @@ def test_the_table_keeps_the_contract():
     np.testing.assert_allclose(overlap.neighbor_shares.sum(axis=1), 1)
 
 
-def test_neighbours_that_do_not_count_change_nothing():
+def test_neighbors_that_do_not_count_change_nothing():
     labels, near = neighbor_lists([[80, 15, 5], [10, 40, 0], [20, 2, 178]])
     padded = np.hstack([np.full((len(labels), 2), -1), near, np.full((len(labels), 1), -1)])
     assert measure(labels, padded).pairs.equals(measure(labels, near).pairs)
     np.testing.assert_array_equal(measure(labels, padded).neighbor_shares, measure(labels, near).neighbor_shares)
 
 
-def test_a_class_none_of_whose_neighbours_counts_overlaps_with_nothing():
+def test_a_class_none_of_whose_neighbors_counts_overlaps_with_nothing():
     labels, near = neighbor_lists([[80, 20, 0], [10, 40, 0], [0, 0, 30]])
     near[labels == 2] = -1
     overlap = measure(labels, near)
@@ -235,7 +235,7 @@ def overlap_of(classes, seed=0):
 
 
 def words_drawn(overlap, monkeypatch):
-    """The texts on the picture with colour and place, and whether any of them is a formula."""
+    """The texts on the picture with color and place, and whether any of them is a formula."""
     from matplotlib.text import Text
 
     drawn, formulas = set(), []
@@ -301,7 +301,7 @@ def test_cells_hold_percentages_and_the_small_ones_none(monkeypatch):
     counts = np.diag([1000] * 3)
     counts[0, 1], counts[1, 2], counts[2, 0] = 500, 100, 4
     drawn, _ = words_drawn(measure(*neighbor_lists(counts)), monkeypatch)
-    # Of 1,500, 1,100 and 1,004 neighbours; the last are .4 %.
+    # Of 1,500, 1,100 and 1,004 neighbors; the last are .4 %.
     numbers = {words for words in drawn if words[0].isdigit()}
     assert numbers == {("33", "white", (1, 0)), ("9", "#222222", (2, 1))}  # column, row
 

@@ -12,7 +12,7 @@ N_CLASSES = 5
 
 @pytest.fixture(scope="module")
 def sample():
-    # Overlapping classes: a nearest-centre classifier is right for about 85 in 100 rows.
+    # Overlapping classes: a nearest-center classifier is right for about 85 in 100 rows.
     vectors, labels = gaussian_classes(2500, N_CLASSES, noise=2.4, n_dims=48)
     return vectors, labels, find_neighbors(vectors, 100)
 
@@ -27,7 +27,7 @@ def noise_model_and_vote(sample, given):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("kind", ["uniform", "confusable"])
-def test_wrong_labels_are_found_better_than_by_a_neighbour_vote(sample, kind, seed):
+def test_wrong_labels_are_found_better_than_by_a_neighbor_vote(sample, kind, seed):
     labels = sample[1]
     if kind == "uniform":
         given, wrong = flip_uniform(labels, N_CLASSES, 0.1, seed)

@@ -82,8 +82,8 @@ def test_target_weight_near_one_counts_as_the_limit():
 def test_labels_play_no_part_without_a_target_weight():
     vectors, labels = overlapping()
     neighbors = find_neighbors(vectors, 100)
-    plain, labelled = build_fuzzy_graph(neighbors, 10), build_fuzzy_graph(neighbors, 10, labels, 0.0)
-    np.testing.assert_array_equal(plain.weights, labelled.weights)
+    plain, labeled = build_fuzzy_graph(neighbors, 10), build_fuzzy_graph(neighbors, 10, labels, 0.0)
+    np.testing.assert_array_equal(plain.weights, labeled.weights)
 
 
 def test_each_edge_stands_once_in_order_and_the_nearest_weighs_one():
@@ -100,7 +100,7 @@ def test_each_edge_stands_once_in_order_and_the_nearest_weighs_one():
 
 
 def test_edge_that_both_ends_see_is_the_probabilistic_sum():
-    """Rows 0 and 1 see each other at 0.2, each with a nearer neighbour of its own at 0.1."""
+    """Rows 0 and 1 see each other at 0.2, each with a nearer neighbor of its own at 0.1."""
     neighbors = Neighbors(
         np.array([[2, 1], [3, 0], [0, 3], [1, 2]], np.int32),
         (1 - np.array([[0.1, 0.2], [0.1, 0.2], [0.1, 0.3], [0.1, 0.3]])).astype(np.float32),

@@ -40,7 +40,7 @@ def test_rows_that_are_all_one_are_refused(lay_out, asset, row):
 @both_layouts
 def test_neighbors_of_other_rows_are_refused(lay_out, asset):
     neighbors = find_neighbors(SOUND.vectors)
-    expected = f"{asset}: expected neighbours for each of the 200 rows, found them for 240; materialize nearest"
+    expected = f"{asset}: expected neighbors for each of the 200 rows, found them for 240; materialize nearest"
     with pytest.raises(InputError, match=expected):
         lay_out(SOUND.vectors[:200], neighbors, SOUND.labels[:200])
 

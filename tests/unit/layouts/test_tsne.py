@@ -1,6 +1,10 @@
 """The t-SNE map: the supervision formula against a slow loop, and what the map shows."""
 
+import hashlib
 import logging
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +13,7 @@ from openTSNE.affinity import PerplexityBasedNN
 from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from scipy.sparse import csr_matrix, random_array
 
+from tests.support.checkout import PROJECT
 from tests.support.map_quality import label_purity
 from tests.support.synthetic import make_training_set
 from text_classification_viz.core.errors import InputError
@@ -22,14 +27,14 @@ UNBALANCED = np.random.default_rng(0).permutation(np.repeat(["a", "b", "c", "d"]
 
 @pytest.fixture(scope="module")
 def apart():
-    """Rows whose classes lie apart, and their neighbours."""
+    """Rows whose classes lie apart, and their neighbors."""
     training_set = make_training_set()
     return training_set.vectors, find_neighbors(training_set.vectors, 40), training_set.labels
 
 
 @pytest.fixture(scope="module")
 def overlapping():
-    """Rows whose classes run into each other, and their neighbours."""
+    """Rows whose classes run into each other, and their neighbors."""
     training_set = make_training_set(n_rows=400, spread=2.5)
     return training_set.vectors, find_neighbors(training_set.vectors, 40), training_set.labels
 
@@ -208,7 +213,7 @@ def test_perplexity_too_large_for_the_neighbors_is_told(apart):
     with pytest.raises(InputError) as fault:
         tsne_layout(vectors, find_neighbors(vectors, 14), labels, perplexity=5)
     assert str(fault.value) == (
-        "tsne_projection: perplexity: 5 needs 15 neighbours a row, found 14; raise n_neighbors of "
+        "tsne_projection: perplexity: 5 needs 15 neighbors a row, found 14; raise n_neighbors of "
         "nearest_neighbors or lower the perplexity"
     )
     tsne_layout(vectors, find_neighbors(vectors, 15), labels, perplexity=5, n_iter=3)
@@ -255,3 +260,32 @@ def test_progress_is_logged(apart, caplog):
     lines = [record.getMessage() for record in caplog.records if record.name == "the run"]
     assert len(lines) == 6  # every 50 iterations
     assert all(line.startswith("t-SNE: iteration ") and "KL divergence" in line for line in lines)
+
+
+def test_other_processes_with_other_threads_give_the_same_bytes():
+    # wide enough for BLAS to share out the PCA
+    program = (
+        "import hashlib; import numpy as np\n"
+        "from text_classification_viz.core.neighbors import find_neighbors\n"
+        "from text_classification_viz.core.layouts import tsne_layout\n"
+        "vectors = np.random.default_rng(0).normal(size=(1_000, 384)).astype(np.float32)\n"
+        "vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)\n"
+        "layout = tsne_layout(vectors, find_neighbors(vectors, 15), np.arange(1_000) % 5, n_iter=3)\n"
+        "print(hashlib.sha256(layout.tobytes()).hexdigest())"
+    )
+
+    def hash_with(threads):
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        run = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=PROJECT,
+            env={**os.environ, **dict.fromkeys(names, threads)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return run.stdout.strip()
+
+    first, second = hash_with("1"), hash_with("2")
+    assert first == second
+    assert len(first) == hashlib.sha256().digest_size * 2

@@ -24,14 +24,14 @@ both_optimizers = pytest.mark.parametrize("optimizer", ["sequential", "umap-lear
 
 @pytest.fixture(scope="module")
 def apart():
-    """Rows whose classes lie apart, and their neighbours."""
+    """Rows whose classes lie apart, and their neighbors."""
     training_set = make_training_set()
     return training_set.vectors, find_neighbors(training_set.vectors, 40), training_set.labels
 
 
 @pytest.fixture(scope="module")
 def overlapping():
-    """Rows whose classes run into each other, and their neighbours."""
+    """Rows whose classes run into each other, and their neighbors."""
     training_set = make_training_set(n_rows=400, spread=2.5)
     return training_set.vectors, find_neighbors(training_set.vectors, 40), training_set.labels
 
@@ -44,7 +44,7 @@ def with_exact_duplicates():
 
 
 def far_apart(n_groups=9, n_rows=20):
-    """Groups of rows so far apart that no neighbour is of another group: the graph falls to pieces."""
+    """Groups of rows so far apart that no neighbor is of another group: the graph falls to pieces."""
     rng = np.random.default_rng(0)
     vectors = np.repeat(np.eye(16)[:n_groups], n_rows, axis=0) + 0.02 * rng.standard_normal(
         (n_groups * n_rows, 16)
@@ -261,7 +261,7 @@ def test_more_neighbors_than_there_are_is_told(apart):
     with pytest.raises(InputError) as fault:
         umap_layout(vectors, neighbors, labels, n_neighbors=42)
     assert str(fault.value) == (
-        "umap_projection: n_neighbors: expected at most 41, the neighbours that nearest_neighbors holds and the "
+        "umap_projection: n_neighbors: expected at most 41, the neighbors that nearest_neighbors holds and the "
         "row itself, found 42; raise n_neighbors there"
     )
     assert np.isfinite(umap_layout(vectors, neighbors, labels, n_neighbors=41, n_epochs=1)).all()

@@ -46,7 +46,7 @@ def test_the_choice_is_that_of_a_plain_form(n_neighbors):
 
 
 def test_a_tie_across_gives_way_to_a_row_of_the_same_surroundings():
-    """Two groups of six; the nearest of row 0 is row 6 of the other group, which shares no neighbour with it."""
+    """Two groups of six; the nearest of row 0 is row 6 of the other group, which shares no neighbor with it."""
     groups = [[other for other in range(6) if other != row] for row in range(6)]
     groups += [[other + 6 for other in group] for group in groups]
     lists = lists_of([[6, 1, 2, 3, 4], *groups[1:]])

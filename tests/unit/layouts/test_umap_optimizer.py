@@ -1,4 +1,4 @@
-"""UMAP's optimiser: the compiled walk against the plain one, gradients against their formula, the same again."""
+"""UMAP's optimizer: the compiled walk against the plain one, gradients against their formula, the same again."""
 
 import hashlib
 import os
@@ -36,7 +36,7 @@ def test_compiled_walk_gives_the_bytes_of_the_plain_one(n_components, monkeypatc
     graph = small_graph()
     start = start_of(graph, n_components)
     compiled = optimize(graph, start, min_dist=0.1, n_epochs=20)
-    monkeypatch.setattr(umap_optimizer, "_compiled_walk", lambda: walk_edges)
+    monkeypatch.setattr(umap_optimizer, "compiled_walk", lambda: walk_edges)
     plain = optimize(graph, start, min_dist=0.1, n_epochs=20)
     assert compiled.dtype == plain.dtype == np.float32
     assert compiled.tobytes() == plain.tobytes()

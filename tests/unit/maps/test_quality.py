@@ -13,7 +13,7 @@ from text_classification_viz.core.neighbors import find_neighbors
 
 @pytest.fixture(scope="module")
 def rows():
-    """Vectors, neighbours and labels of rows whose classes overlap, and a middling map of them."""
+    """Vectors, neighbors and labels of rows whose classes overlap, and a middling map of them."""
     data = make_training_set(n_rows=300, spread=1.5)
     noise = np.random.default_rng(0).normal(scale=0.2, size=(300, 2))
     return data.vectors, find_neighbors(data.vectors, 40), data.labels, data.vectors[:, :2] + noise
@@ -77,7 +77,7 @@ def test_blocks_make_no_difference(rows, monkeypatch):
     assert dataclasses.replace(in_blocks, trustworthiness=whole.trustworthiness) == whole
 
 
-def test_points_in_one_place_never_count_as_their_own_neighbours(rows):
+def test_points_in_one_place_never_count_as_their_own_neighbors(rows):
     vectors, neighbors, _, layout = rows
     found = measure_quality(vectors, neighbors, np.arange(300), np.zeros_like(layout))
     assert found.label_purity == 0
@@ -85,7 +85,7 @@ def test_points_in_one_place_never_count_as_their_own_neighbours(rows):
 
 
 @pytest.mark.parametrize("n_rows", [3, 4, 20])
-def test_few_rows_are_compared_by_fewer_neighbours(n_rows):
+def test_few_rows_are_compared_by_fewer_neighbors(n_rows):
     data = make_training_set()
     vectors = data.vectors[:n_rows]
     found = measure_quality(vectors, find_neighbors(vectors, 40), data.labels[:n_rows], vectors[:, :3])

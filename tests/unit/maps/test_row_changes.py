@@ -124,9 +124,9 @@ def test_a_refreshed_graph_tells_what_is_new_and_newly_suspected(tmp_path):
     rows = graph.defs.load_asset_value("row_changes").set_index("id")["changes"]
     assert metadata["compared_with"].value == "the last run"
     assert [metadata[f"rows_{change}"].value for change in ("new", "gone", "relabelled")] == [10, 10, 1]
-    relabelled = everything.table["id"][20].as_py()
-    assert {"relabelled", "newly suspected"} <= set(rows[relabelled])
-    assert str(relabelled) in metadata["newly_suspected"].value
+    relabeled = everything.table["id"][20].as_py()
+    assert {"relabelled", "newly suspected"} <= set(rows[relabeled])
+    assert str(relabeled) in metadata["newly_suspected"].value
 
 
 def test_a_last_table_that_cannot_be_read_is_replaced(tmp_path):

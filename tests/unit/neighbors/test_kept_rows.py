@@ -19,7 +19,7 @@ def draw_rows(n_kept, seed=0, n_rows=N_ROWS):
 
 
 def remaining(neighbors, kept):
-    """How many of each kept row's neighbours are kept, (m,)."""
+    """How many of each kept row's neighbors are kept, (m,)."""
     kept_set = set(kept.tolist())
     return np.array([sum(other in kept_set for other in neighbors.rows[row].tolist()) for row in kept])
 
@@ -51,7 +51,7 @@ def test_a_shortened_list_ends_with_its_last_row_repeated(vectors, n_kept):
 
 
 @pytest.mark.parametrize("k", [6, 20])
-def test_nobody_is_left_with_fewer_than_five_different_neighbours(vectors, k):
+def test_nobody_is_left_with_fewer_than_five_different_neighbors(vectors, k):
     kept = draw_rows(100)
     found = find_neighbors(vectors, k)
     assert remaining(found, kept).min() < 5
@@ -89,11 +89,11 @@ def test_types_are_those_of_a_search(vectors):
     assert (lists.rows.dtype, lists.similarities.dtype) == (found.rows.dtype, found.similarities.dtype)
 
 
-def test_a_row_that_loses_all_its_neighbours_gets_new_ones():
+def test_a_row_that_loses_all_its_neighbors_gets_new_ones():
     rng = np.random.default_rng(0)
     heaps = unit(np.repeat(np.eye(2, 16), 30, axis=0) + 0.02 * rng.normal(size=(60, 16)))
     found = find_neighbors(heaps, 10)
-    assert (found.rows[:30] < 30).all()  # neighbours stand in one's own heap
+    assert (found.rows[:30] < 30).all()  # neighbors stand in one's own heap
     kept = np.array([7, *range(30, 60)])
     lists, fresh = keep_rows(found, kept, heaps[kept]), find_neighbors(heaps[kept], 10)
     assert len(set(lists.rows[0].tolist())) == 10
@@ -112,7 +112,7 @@ def test_no_row_stands_in_its_own_list(vectors):
         assert lists.rows.max() < n_kept
 
 
-def test_of_two_rows_each_is_the_others_neighbour(vectors):
+def test_of_two_rows_each_is_the_others_neighbor(vectors):
     kept = np.array([3, 250])
     lists = keep_rows(find_neighbors(vectors, 5), kept, vectors[kept])
     assert lists.rows.tolist() == [[1], [0]]

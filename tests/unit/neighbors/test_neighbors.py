@@ -1,4 +1,4 @@
-"""The neighbour search against the plainest one there is, and its published form."""
+"""The neighbor search against the plainest one there is, and its published form."""
 
 import logging
 
@@ -125,9 +125,9 @@ def test_progress_is_logged(vectors, caplog, monkeypatch):
     with caplog.at_level(logging.INFO):
         find_neighbors(vectors, 5, log=logging.getLogger("the run"))
     assert [record.getMessage() for record in caplog.records] == [
-        "nearest neighbours: 300 of 700 rows",
-        "nearest neighbours: 600 of 700 rows",
-        "nearest neighbours: 700 of 700 rows",
+        "nearest neighbors: 300 of 700 rows",
+        "nearest neighbors: 600 of 700 rows",
+        "nearest neighbors: 700 of 700 rows",
     ]
 
 

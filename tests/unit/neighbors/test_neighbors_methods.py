@@ -1,4 +1,4 @@
-"""Every way to search neighbours against brute force, on data that is hard for it, and the choice among them."""
+"""Every way to search neighbors against brute force, on data that is hard for it, and the choice among them."""
 
 import logging
 import sys
@@ -152,7 +152,7 @@ def test_any_number_of_dimensions(search, n_dimensions):
 @pytest.mark.parametrize("n_dimensions", [2, 4_096])
 @pytest.mark.parametrize("method", PAIRS)
 def test_recall_where_int8_is_at_its_worst(method, n_dimensions):
-    """In two dimensions neighbours are closer than int8 can tell; in many, all similarities are nearly equal."""
+    """In two dimensions neighbors are closer than int8 can tell; in many, all similarities are nearly equal."""
     vectors = unit(np.random.default_rng(0).normal(size=(500, n_dimensions)))
     assert measure_recall(vectors, find_neighbors(vectors, 20, method=method)) > 0.98
 
@@ -184,9 +184,9 @@ def test_progress_is_logged_by_bands(vectors, method, caplog):
     with caplog.at_level(logging.INFO):
         find_neighbors(vectors[:600], 5, method=method)
     assert [record.getMessage() for record in caplog.records][:3] == [
-        "nearest neighbours: 256 of 600 rows",
-        "nearest neighbours: 512 of 600 rows",
-        "nearest neighbours: 600 of 600 rows",
+        "nearest neighbors: 256 of 600 rows",
+        "nearest neighbors: 512 of 600 rows",
+        "nearest neighbors: 600 of 600 rows",
     ]
 
 

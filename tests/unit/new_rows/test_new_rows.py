@@ -53,7 +53,7 @@ class TestSearch:
             np.testing.assert_array_equal(alone.rows[0], together.rows[row])
             assert alone.similarities.tobytes() == together.similarities[row].tobytes()
 
-    def test_fewer_rows_than_neighbours(self):
+    def test_fewer_rows_than_neighbors(self):
         found = find_neighbors_of(NEW.vectors, TRAINING.vectors[:3], 20)
         assert found.rows.shape == (len(NEW.vectors), 3)
         assert (np.sort(found.rows, axis=1) == np.arange(3)).all()
@@ -136,7 +136,7 @@ class TestLandmarks:
         assert some.neighbors.rows.max() < len(some.ids)
         assert (some.classes[some.labels] == TRAINING.labels[shown]).all()
 
-    def test_dropped_rows_are_nobodys_neighbour(self):
+    def test_dropped_rows_are_nobodys_neighbor(self):
         lists = find_neighbors(TRAINING.vectors, 100)
         kept = Landmarks.of(self.train_df().slice(5), TRAINING.vectors, lists, self.projection(slice(None)))
         assert kept.ids.tolist() == LANDMARKS.ids[5:].tolist()
@@ -166,7 +166,7 @@ class TestReport:
         for row in first:
             assert row["kind"] == "mislabelled"
             assert row["suggested_label"] == true[row["id"]] != row["class_label"]
-            assert row["reason"].startswith(f"Labelled {row['class_label']}; of its 50 nearest rows ")
+            assert row["reason"].startswith(f"Labeled {row['class_label']}; of its 50 nearest rows ")
         assert "mislabelled" not in report.slice(6)["kind"].to_pylist()
         assert report["rank"].to_pylist() == list(range(1, len(IDS) + 1))
         scores = report["score"].to_numpy()
@@ -202,7 +202,7 @@ class TestReport:
         (row,) = [row for row in report.to_pylist() if row["id"] == IDS[0]]
         assert row["kind"] == "new_class"
         assert row["score"] is None
-        assert row["reason"] == "No training row is labelled SURPRISE."
+        assert row["reason"] == "No training row is labeled SURPRISE."
         assert row["suggested_label"] == NEW.labels[0]
 
     def test_copies_of_training_rows_name_their_original(self):

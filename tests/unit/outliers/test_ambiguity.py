@@ -17,7 +17,7 @@ N_CLASSES = 5
 
 
 def with_two_topics(seed=0):
-    """Rows on one topic, half of them vague, and 60 that are joined of two and labelled with the first."""
+    """Rows on one topic, half of them vague, and 60 that are joined of two and labeled with the first."""
     rng = np.random.default_rng(seed)
     clear, labels = gaussian_classes(1500, N_CLASSES, noise=0.8, seed=seed)
     vague = unit(clear + 1.5 * unit(rng.normal(size=clear.shape)))
@@ -115,7 +115,7 @@ def test_an_ambiguous_row_names_both_topics():
     assert np.mean(named) > 0.9
 
 
-def test_pairs_join_different_labels_and_favour_small_classes():
+def test_pairs_join_different_labels_and_favor_small_classes():
     labels = np.repeat([0, 1, 2], [900, 90, 10]).astype(np.int32)
     pairs = draw_pairs(labels, 20_000, np.random.default_rng(0))
     drawn = labels[pairs]

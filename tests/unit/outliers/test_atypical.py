@@ -21,7 +21,7 @@ def measure(vectors, labels, junk, junk_labels=None):
     return scores, found.similarities, is_junk
 
 
-def test_junk_that_repeats_is_found_though_it_has_near_neighbours():
+def test_junk_that_repeats_is_found_though_it_has_near_neighbors():
     vectors, labels, rng = corpus()
     junk = unit(rng.normal(size=60) + 0.05 * rng.normal(size=(15, 60)))
     scores, similarities, is_junk = measure(vectors, labels, junk)
@@ -29,7 +29,7 @@ def test_junk_that_repeats_is_found_though_it_has_near_neighbours():
     assert auroc(scores.max(axis=1), is_junk) > 0.95
 
 
-def test_junk_that_repeats_more_often_than_rows_have_neighbours_is_found():
+def test_junk_that_repeats_more_often_than_rows_have_neighbors_is_found():
     vectors, labels, rng = corpus()
     junk = unit(rng.normal(size=60) + 0.05 * rng.normal(size=(150, 60)))
     scores, _, is_junk = measure(vectors, labels, junk)

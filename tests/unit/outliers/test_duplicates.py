@@ -78,7 +78,7 @@ def test_a_group_is_represented_by_its_lowest_id():
 
 
 def test_a_chain_is_one_group_and_the_threshold_counts():
-    angles = np.array([0.0, 0.3, 0.6, 1.5])  # neighbours in the chain: cosine 0.955; its ends: 0.825
+    angles = np.array([0.0, 0.3, 0.6, 1.5])  # neighbors in the chain: cosine 0.955; its ends: 0.825
     vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
     texts = ["one", "two", "three", "four"]
     assert duplicates_among(texts, vectors, n_neighbors=3).representatives.tolist() == [0, 0, 0, 3]
@@ -86,5 +86,5 @@ def test_a_chain_is_one_group_and_the_threshold_counts():
     assert strict.representatives.tolist() == [0, 1, 2, 3]
 
 
-def test_more_copies_than_neighbours_are_still_one_group():
+def test_more_copies_than_neighbors_are_still_one_group():
     assert set(duplicates_among(["copy"] * 30, same_vectors(30), n_neighbors=5).representatives) == {0}

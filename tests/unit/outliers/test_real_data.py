@@ -78,7 +78,7 @@ def test_texts_of_one_or_two_words_are_uninformative(report):
 
 
 @pytest.mark.parametrize("kind", ["uniform", "confusable"])
-def test_wrong_labels_are_found_better_than_by_a_neighbour_vote(training_data, neighbors, labels, kind):
+def test_wrong_labels_are_found_better_than_by_a_neighbor_vote(training_data, neighbors, labels, kind):
     vectors, n_classes = training_data.vectors, 10
     if kind == "uniform":
         given, wrong = flip_uniform(labels, n_classes, 0.1)

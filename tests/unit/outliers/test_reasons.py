@@ -76,34 +76,34 @@ def reason_of(kind, **findings):
 @pytest.mark.parametrize(
     ("findings", "sentence"),
     [
-        ({}, "Labelled ART; of its 6 nearest rows 4 are CRIME, 1 ART, 1 SPORT."),
-        ({"neighbors": (4, 5, 9)}, "Labelled ART; of its 3 nearest rows 2 are CRIME, 1 SPORT."),
+        ({}, "Labeled ART; of its 6 nearest rows 4 are CRIME, 1 ART, 1 SPORT."),
+        ({"neighbors": (4, 5, 9)}, "Labeled ART; of its 3 nearest rows 2 are CRIME, 1 SPORT."),
         (
             {"neighbors": (1, 2, 3, 4, 9, 10, 11, 9, 10), "true": (0.3, 0.1, 0.6)},
-            "Labelled ART; of its 9 nearest rows 5 are SPORT, 3 ART, 1 CRIME.",
+            "Labeled ART; of its 9 nearest rows 5 are SPORT, 3 ART, 1 CRIME.",
         ),
         (
             {"neighbors": (1, 2, 4, 5, 9)},
-            "Labelled ART; of its 5 nearest rows 2 are ART, 2 CRIME, 1 SPORT; "
+            "Labeled ART; of its 5 nearest rows 2 are ART, 2 CRIME, 1 SPORT; "
             "by all rows together CRIME is likelier (70% against 20%).",
         ),
         (
             {"neighbors": (1, 2, 3, 10), "true": (0.004, 0.2, 0.796)},
-            "Labelled ART; of its 4 nearest rows 3 are ART, 1 SPORT; "
+            "Labeled ART; of its 4 nearest rows 3 are ART, 1 SPORT; "
             "by all rows together SPORT is likelier (80% against 0%).",
         ),
         (
             {"neighbors": (9, 10, 11, 4), "true": (0.5, 0.3, 0.2), "given": (0.02, 0.5, 0.48)},
-            "Labelled ART; of its 4 nearest rows 3 are SPORT, 1 CRIME; "
+            "Labeled ART; of its 4 nearest rows 3 are SPORT, 1 CRIME; "
             "rows like it have that label in 2% of cases.",
         ),
     ],
     ids=[
-        "most neighbours",
+        "most neighbors",
         "none of its own",
         "a class of higher code",
         "as many of both",
-        "fewer neighbours",
+        "fewer neighbors",
         "not likelier",
     ],
 )
@@ -115,9 +115,9 @@ def test_only_the_nearest_fifty_are_counted():
     neighbors = (
         [1, 2] * 5 + [5, 6] * 20 + [2, 1] * 25
     )  # 10 ART and 40 CRIME among the nearest 50; 50 more ART behind
-    sentence = "Labelled ART; of its 50 nearest rows 40 are CRIME, 10 ART."
+    sentence = "Labeled ART; of its 50 nearest rows 40 are CRIME, 10 ART."
     assert reason_of("mislabelled", neighbors=neighbors) == sentence
-    assert reason_of("none", neighbors=neighbors) == "Labelled ART, as are 10 of its 50 nearest rows."
+    assert reason_of("none", neighbors=neighbors) == "Labeled ART, as are 10 of its 50 nearest rows."
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_only_the_nearest_fifty_are_counted():
 )
 def test_two_topics(strengths, topics):
     sentence = reason_of("ambiguous", strengths=strengths)
-    assert sentence == f"Labelled ART, and likely about {topics} as well."
+    assert sentence == f"Labeled ART, and likely about {topics} as well."
 
 
 def test_many_topics_are_listed_as_in_a_sentence():
@@ -142,7 +142,7 @@ def test_many_topics_are_listed_as_in_a_sentence():
         labels=np.full(N_ROWS, 3),
         strengths=np.tile([0.6, 0.7, 0.8, 0.1], (N_ROWS, 1)),
     )
-    sentence = "Labelled WEATHER, and likely about SPORT (80%), CRIME (70%) and ART (60%) as well."
+    sentence = "Labeled WEATHER, and likely about SPORT (80%), CRIME (70%) and ART (60%) as well."
     assert reasons(four, np.full(N_ROWS, "ambiguous")) == [sentence] * N_ROWS
 
 
@@ -194,7 +194,7 @@ def test_a_copy(representative, conflict, sentence):
 
 def test_hardly_any_words_and_nothing_to_tell():
     assert reason_of("uninformative") == "Has hardly any words to judge a label by."
-    assert reason_of("none") == "Labelled ART, as are 1 of its 6 nearest rows."
+    assert reason_of("none") == "Labeled ART, as are 1 of its 6 nearest rows."
 
 
 @pytest.mark.parametrize("kind", [kind for kind in OUTLIER_KINDS if kind != "near_duplicate"])
@@ -211,8 +211,8 @@ def test_each_row_has_the_sentence_of_its_own_kind():
     told = reasons(findings_of(), kinds)
     assert len(told) == N_ROWS
     assert told[2].startswith("Has hardly any words")
-    assert told[4] == "Labelled CRIME, as are 4 of its 6 nearest rows."
-    assert told[11] == "Labelled SPORT; of its 6 nearest rows 4 are CRIME, 1 ART, 1 SPORT."
+    assert told[4] == "Labeled CRIME, as are 4 of its 6 nearest rows."
+    assert told[11] == "Labeled SPORT; of its 6 nearest rows 4 are CRIME, 1 ART, 1 SPORT."
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_tallies_that_are_told_are_those_of_the_table():
     n_told = 0
     for row in report_of(vectors, labels).table.to_pylist():
         tally = dict(zip(row["tally_labels"], row["tally_counts"], strict=True))
-        if told := re.fullmatch(r"Labelled (.*); of its 50 nearest rows (\d+) are ([^;]*)\.", row["reason"]):
+        if told := re.fullmatch(r"Labeled (.*); of its 50 nearest rows (\d+) are ([^;]*)\.", row["reason"]):
             first, *others = told[3].split(", ")
             counted = {first: int(told[2])} | {
                 name: int(count) for count, name in (x.split(" ", 1) for x in others)

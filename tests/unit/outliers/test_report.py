@@ -166,7 +166,7 @@ def test_one_class_leaves_the_kinds_that_are_not_about_labels():
 
 
 @pytest.mark.parametrize("n_neighbors", [1, 4, 100])
-def test_short_neighbour_lists_are_used_as_far_as_they_go(n_neighbors):
+def test_short_neighbor_lists_are_used_as_far_as_they_go(n_neighbors):
     vectors, labels = gaussian_classes(400, N_CLASSES, noise=0.8)
     given, wrong = flip_uniform(labels, N_CLASSES, 0.08)
     report = report_of(vectors, given, n_neighbors=n_neighbors)

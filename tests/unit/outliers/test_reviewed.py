@@ -45,7 +45,7 @@ def reviews(given, *, keep=(), relabel=(), drop=()):
     return pa.Table.from_pylist(rows, schema=REVIEWED_LABELS)
 
 
-def relabelled(given, changes):
+def relabeled(given, changes):
     """Labels after `changes`, pairs of row and new class."""
     labels = given.copy()
     for row, new in changes:
@@ -154,7 +154,7 @@ def test_a_relabelled_row_counts_with_its_new_label(noisy):
     """As if upstream had given the new labels and people had confirmed them."""
     vectors, labels, given, wrong, _ = noisy
     changes = [(row, labels[row]) for row in np.flatnonzero(wrong)[:30]]
-    by_upstream = relabelled(given, changes)
+    by_upstream = relabeled(given, changes)
     rows = [row for row, _ in changes]
     ours = report_of(vectors, given, reviewed=reviews(given, relabel=changes))
     theirs = report_of(vectors, by_upstream, reviewed=reviews(by_upstream, keep=rows))
@@ -167,7 +167,7 @@ def test_a_relabelled_row_counts_with_its_new_label(noisy):
         assert at in rows or our["reason"] == their["reason"]
 
 
-def test_neighbour_labels_and_tallies_are_those_in_force(noisy):
+def test_neighbor_labels_and_tallies_are_those_in_force(noisy):
     vectors, labels, given, wrong, before = noisy
     changes = [(row, labels[row]) for row in np.flatnonzero(wrong)]
     report = report_of(vectors, given, reviewed=reviews(given, relabel=changes))
@@ -199,7 +199,7 @@ def test_confirmed_labels_are_taken_as_right(noisy):
     assert report.label_counts[beside].sum() == 0  # though a tenth of the labels is wrong
 
 
-def test_dropped_rows_have_no_evidence_and_are_nobodys_neighbours(noisy, decided):
+def test_dropped_rows_have_no_evidence_and_are_nobodys_neighbors(noisy, decided):
     some, report = decided
     rows = in_training_order(report)
     dropped = {FIRST_ID + row for row in some["drop"]}

@@ -1,4 +1,4 @@
-"""The picture of what changed on a map: what is drawn where, in which colour, and what is not."""
+"""The picture of what changed on a map: what is drawn where, in which color, and what is not."""
 
 from xml.etree import ElementTree
 
@@ -36,13 +36,13 @@ def draw(before=LAYOUT, after=LAYOUT, is_known=None, gone=NO_ROWS):
 
 
 def places_of(picture, color):
-    """(n, 2) columns and rows of pixels of about a colour (3,) sRGB, below the key."""
+    """(n, 2) columns and rows of pixels of about a color (3,) sRGB, below the key."""
     rows, columns = np.nonzero((np.abs(picture - 255 * color) < 40).all(axis=2))
     return np.column_stack([columns, rows])[rows > KEY_BELOW]
 
 
 def marks(theme):
-    """The colours of rows that are new, gone, and moved."""
+    """The colors of rows that are new, gone, and moved."""
     new, moved = (readable(color, theme.background, MARK_CONTRAST) for color in (NEW, MOVED))
     return new, rgb(theme.ink), moved
 

@@ -1,4 +1,4 @@
-"""Pictures of maps: what stands where, in which colour, their files, and labels that would trip a drawing library.
+"""Pictures of maps: what stands where, in which color, their files, and labels that would trip a drawing library.
 
 Each drawing makes four files, so that most tests look at a few that are drawn once.
 """
@@ -111,12 +111,12 @@ def n_overlaps(texts):
 
 
 def on(background, color, opacity):
-    """sRGB from 0 to 255 of a colour over a background."""
+    """sRGB from 0 to 255 of a color over a background."""
     return 255 * (opacity * np.asarray(color) + (1 - opacity) * rgb(background))
 
 
 def n_pixels_of(picture, color, background):
-    """Pixels of a colour (3,) over the background, by at least half."""
+    """Pixels of a color (3,) over the background, by at least half."""
     step, over = 255 * (color - rgb(background)), picture - 255 * rgb(background)
     opacity = over @ step / (step @ step)
     is_color = np.abs(over - opacity[..., None] * step).max(axis=-1) < 3
@@ -125,7 +125,7 @@ def n_pixels_of(picture, color, background):
 
 @pytest.fixture(scope="module")
 def busy():
-    return drawn(*clusters(20_000, TOPICS), "UMAP of 20,000 rows", "10 neighbours", "24 November 2026")
+    return drawn(*clusters(20_000, TOPICS), "UMAP of 20,000 rows", "10 neighbors", "24 November 2026")
 
 
 @pytest.fixture(scope="module")
@@ -275,7 +275,7 @@ def test_one_stray_row_is_one_row():
 
 
 def test_titles_stand_on_every_file(busy):
-    for texts in busy.by_file({"UMAP of 20,000 rows", "10 neighbours", "24 November 2026"}):
+    for texts in busy.by_file({"UMAP of 20,000 rows", "10 neighbors", "24 November 2026"}):
         assert len(texts) == 3
         assert not n_overlaps(texts)
         assert all(text.box[1] > text.frame[3] - 1e-3 for text in texts)

@@ -28,7 +28,7 @@ def luminance(color):
 
 
 def contrast(one, other):
-    """Of two sRGB colours (3,), between 1 and 21, by WCAG 2's definition."""
+    """Of two sRGB colors (3,), between 1 and 21, by WCAG 2's definition."""
     darker, lighter = sorted(map(luminance, (one, other)))
     return (lighter + 0.05) / (darker + 0.05)
 

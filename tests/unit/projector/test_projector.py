@@ -147,7 +147,7 @@ class TestComponents:
         assert components.shape == (40, 5)
         assert np.allclose(distances(components), distances(vectors), rtol=1e-3, atol=1e-3)
 
-    def test_neighbours_by_two_hundred_are_nearly_those_by_all(self):
+    def test_neighbors_by_two_hundred_are_nearly_those_by_all(self):
         # a spectrum that falls off as slowly as that of sentence embeddings
         scale = np.exp(-np.arange(384) / 100).astype(np.float32)
         vectors = vectors_of(600, 384) * scale
@@ -286,13 +286,13 @@ class TestBookmarks:
             (list(range(120)), "class_label"),  # numbers get a gradient
         ],
     )
-    def test_colours_by_what_the_browser_offers(self, tmp_path, caplog, values, coloring):
+    def test_colors_by_what_the_browser_offers(self, tmp_path, caplog, values, coloring):
         with caplog.at_level(logging.WARNING):
             write_run(
                 tmp_path, vectors_of(120), metadata_of(120, class_label=values), [Layout("map", map_of(120))]
             )
         assert bookmarks_of(tmp_path)[0]["selectedColorOptionName"] == coloring
-        assert ("cannot colour by class_label" in caplog.text) == (coloring == "No color map")
+        assert ("cannot color by class_label" in caplog.text) == (coloring == "No color map")
 
     def test_all_stops_where_the_browser_does(self, tmp_path, monkeypatch, caplog):
         monkeypatch.setattr(projector, "MAX_ROWS", 7)

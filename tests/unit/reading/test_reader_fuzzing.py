@@ -1,6 +1,6 @@
 """Damaged files by the thousand, read in processes of their own: refused with a message or read as they are.
 
-Belongs here: how many are read and what may come of it. A crash, a hang, code that runs, memory without bounds or
+Scope: how many are read and what may come of it. A crash, a hang, code that runs, memory without bounds or
 another exception than InputError is a defect, and so is a value other than `pickle` gives.
 """
 

@@ -140,7 +140,7 @@ def test_known_rows_are_left_alone(noisy):
 
 @pytest.fixture(scope="module")
 def four_fifths():
-    """Vectors, given labels, which are wrong, neighbours, and the rows of four folds."""
+    """Vectors, given labels, which are wrong, neighbors, and the rows of four folds."""
     vectors, labels = gaussian_classes(800, N_CLASSES, noise=1.2)
     given, wrong = flip_uniform(labels, N_CLASSES, 0.1)
     train = np.flatnonzero(np.random.default_rng(0).random(800) < 0.8)
@@ -199,13 +199,13 @@ def test_what_each_treatment_is_trained_on(four_fifths, monkeypatch):
     for fold in range(5):
         (train, as_is), *treatments = trained[fold::5]
         np.testing.assert_array_equal(as_is, given[train])
-        aside, relabelled, at_random = (treatments[start : start + 3] for start in (0, 3, 6))
+        aside, relabeled, at_random = (treatments[start : start + 3] for start in (0, 3, 6))
         for n_treated, (rows, targets) in zip([7, 13, 32], aside, strict=True):  # of 640
             left_out = np.setdiff1d(train, rows)
             assert (len(rows), len(left_out)) == (640 - n_treated, n_treated)
             assert wrong[left_out].mean() > 0.9
             np.testing.assert_array_equal(targets, given[rows])
-        for n_treated, (rows, targets) in zip([7, 13, 32], relabelled, strict=True):
+        for n_treated, (rows, targets) in zip([7, 13, 32], relabeled, strict=True):
             np.testing.assert_array_equal(rows, train)
             changed = targets != as_is
             assert changed.sum() == n_treated

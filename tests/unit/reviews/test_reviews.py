@@ -70,7 +70,7 @@ def test_no_decisions_leave_everything_as_it_is():
     assert (reviews.table.num_rows, reviews.set_aside, reviews.conflicts) == (0, (), ())
     corrected = apply_reviews(train_df_of(), reviews.table)
     assert corrected.table.equals(train_df_of())
-    assert not corrected.relabelled and not corrected.dropped
+    assert not corrected.relabeled and not corrected.dropped
 
 
 def test_the_row_that_a_decision_gives():
@@ -177,7 +177,7 @@ def test_a_new_label_that_the_row_has_by_now_is_adopted():
     ]
     corrected = apply_reviews(train_df_of(upstream), reviews.table)
     assert corrected.table.equals(train_df_of(upstream))
-    assert not corrected.relabelled
+    assert not corrected.relabeled
 
 
 def test_agreement_counts_by_the_label_wanted_and_only_among_decisions_that_fit():
@@ -222,7 +222,7 @@ def test_apply_gives_labels_with_their_categories_and_leaves_dropped_rows_out():
         {"id": 5, "category": "b", "class_label": "WEATHER", "embedding_row": 2},
         {"id": 2, "category": "c", "class_label": "MUSIC", "embedding_row": 4},
     ]
-    assert corrected.relabelled == {("WEATHER", "SPORT"): 1}
+    assert corrected.relabeled == {("WEATHER", "SPORT"): 1}
     assert corrected.dropped == {"SPORT": 2}
 
 
@@ -278,7 +278,7 @@ def test_applying_twice_is_applying_once(seed):
     once = apply_reviews(train_df_of(), reviewed).table
     again = apply_reviews(once, reviewed)
     assert again.table.equals(once)
-    assert not again.relabelled and not again.dropped
+    assert not again.relabeled and not again.dropped
     # Upstream trained on what we gave: what was decided before changes nothing more.
     adopted = apply_reviews(once, settle(decisions, once).table)
     assert adopted.table.equals(once)

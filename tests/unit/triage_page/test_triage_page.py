@@ -160,7 +160,7 @@ class TestSample:
         assert (kind == "mislabelled").sum() == 900
         assert (kind == "none").sum() == 51  # half of 34, 33 and 33, rounded up
 
-    def test_neighbours_and_duplicates_outside_the_sample_keep_headline_and_label(self):
+    def test_neighbors_and_duplicates_outside_the_sample_keep_headline_and_label(self):
         report = report_of(1000, 10, duplicate_of=[FIRST_ID + 500] + [None] * 999)
         data = triage_data(report, [map_of(report)], max_rows=100)
         row_of = {id_: row for row, id_ in enumerate(data["ids"])}
@@ -258,7 +258,7 @@ class TestModules:
         assert not re.search(r"\bexport\b *\{", script)
 
 
-def test_classes_have_the_colours_of_the_other_pictures():
+def test_classes_have_the_colors_of_the_other_pictures():
     report = report_of()
     data = triage_data(report, [map_of(report)])
     assert data["colors"] == COLORS

@@ -1,7 +1,7 @@
 """Does vector i belong to row i? The one fault that no count and no type gives away.
 
 Upstream shuffles its rows without a seed, so a new `train_set` beside the vectors of an older one passes
-every check of lengths and types, and every later result is nonsense. Belongs here: the two tests that find
+every check of lengths and types, and every later result is nonsense. Scope: the two tests that find
 it. What is done about a misaligned pair is the gate's business.
 """
 
@@ -32,10 +32,10 @@ class Alignment:
     equal_text_pairs, equal_vector_pairs
         Pairs of rows with equal text, and how many of them have equal vectors.
     label_agreement
-        Mean share of a row's nearest neighbours that have its label, each class counting alike; NaN where it was
+        Mean share of a row's nearest neighbors that have its label, each class counting alike; NaN where it was
         not tested.
     chance_agreement, chance_sd
-        Mean and standard deviation of the same with the neighbours' labels shuffled.
+        Mean and standard deviation of the same with the neighbors' labels shuffled.
     """
 
     equal_text_pairs: int
@@ -51,7 +51,7 @@ class Alignment:
 
     @property
     def labels_match(self) -> bool:
-        """Neighbours share labels more often than chance has it, or there was too little to tell."""
+        """Neighbors share labels more often than chance has it, or there was too little to tell."""
         if np.isnan(self.label_agreement):
             return True
         return self.label_agreement > self.chance_agreement + MIN_SIGMAS * self.chance_sd
@@ -67,7 +67,7 @@ class Alignment:
             untested = f"fewer than {MIN_ROWS} rows, or too few in all classes but one"
             return f"{pairs}; label agreement not tested ({untested})"
         return (
-            f"{pairs}; nearest neighbours agree on the label in {self.label_agreement:.1%} of cases, "
+            f"{pairs}; nearest neighbors agree on the label in {self.label_agreement:.1%} of cases, "
             f"with shuffled labels in {self.chance_agreement:.1%} ± {self.chance_sd:.1%}"
         )
 
@@ -109,7 +109,7 @@ def _label_agreement(train_df: pa.Table, vectors: np.ndarray, seed: int) -> tupl
     sizes = np.bincount(labels)
     if len(labels) < MIN_ROWS or len(sizes) == 1:
         return NOT_TESTED
-    # Where nine rows in ten are of one class, neighbours agree whatever belongs to what: the others must be heard.
+    # Where nine rows in ten are of one class, neighbors agree whatever belongs to what: the others must be heard.
     rows = sample_per_class(labels, train_df["id"].to_numpy(), max(1, AGREEMENT_ROWS // len(sizes)), seed)
     _, nearest = faiss.knn(vectors[rows], vectors, AGREEMENT_NEIGHBORS + 1, metric=faiss.METRIC_INNER_PRODUCT)
     neighbors, own = leave_out_self(nearest, rows), labels[rows]

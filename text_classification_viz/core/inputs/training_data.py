@@ -1,6 +1,6 @@
 """The gate: joins and checks what upstream made, so that every later stage works on one sound training table.
 
-Belongs here: checks that need more than one upstream file, or the whole of one. What a single file may look
+Scope: checks that need more than one upstream file, or the whole of one. What a single file may look
 like is the business of the readers in `storage`.
 """
 
@@ -117,7 +117,7 @@ def join_new_rows(
     rows, embeddings
         New rows, of whose fields all but the id may be null, and their vectors, which are scaled in place.
     classes
-        `category` and `class_label` of each class. A row of another class is labelled by its category.
+        `category` and `class_label` of each class. A row of another class is labeled by its category.
     n_dimensions
         Width of the training rows' vectors.
     log
@@ -150,7 +150,7 @@ def join_new_rows(
     if unknown:
         warnings.append(
             f"{rows.source.path}: category: no training row has {_name_some(list(map(repr, unknown)))}; the rows "
-            "are labelled so, and reported as of a new class"
+            "are labeled so, and reported as of a new class"
         )
     for warning in warnings:
         log.warning(warning)

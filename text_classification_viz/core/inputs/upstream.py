@@ -1,6 +1,6 @@
 """What the three upstream files hold once they are parsed, before anything is joined or checked.
 
-Belongs here: the types that the readers of upstream files give and the gate takes. Reading stands in
+Scope: the types that the readers of upstream files give and the gate takes. Reading stands in
 `storage.upstream_files`, joining and checking in `core.training_data`.
 """
 

@@ -1,6 +1,6 @@
 """The features that every probability here is computed from: each row as all the other rows see it.
 
-Belongs here: joining the ridge's and the neighbours' view, standardised, for the training rows and for mixtures
+Scope: joining the ridge's and the neighbors' view, standardized, for the training rows and for mixtures
 of two of them.
 """
 
@@ -15,18 +15,18 @@ from text_classification_viz.core.label_model.votes import neighbor_votes
 
 @dataclass(frozen=True)
 class Blocks:
-    """Labelled vectors, and what the others say about each.
+    """Labeled vectors, and what the others say about each.
 
     Attributes
     ----------
     vectors, labels
         (n, d) unit length, and (n,) integers below K.
     n_neighbors
-        Length of the neighbour lists.
+        Length of the neighbor lists.
     ridge, standardizer
         As fitted to all rows.
     features
-        Five blocks of K standardised columns, (n, 5 K): the ridge's prediction and the four of `votes`, none of
+        Five blocks of K standardized columns, (n, 5 K): the ridge's prediction and the four of `votes`, none of
         which knows the row's own label.
     """
 
@@ -46,7 +46,7 @@ class Blocks:
         neighbors: np.ndarray,
         similarities: np.ndarray,
     ) -> "Blocks":
-        """Compute the blocks of all rows from their neighbour lists, (n, k) each, nearest first."""
+        """Compute the blocks of all rows from their neighbor lists, (n, k) each, nearest first."""
         ridge = Ridge.fit(vectors, labels, n_classes)
         votes = neighbor_votes(labels[neighbors], similarities, n_classes)
         raw = np.hstack([ridge.leave_one_out(vectors, labels), votes])

@@ -1,6 +1,6 @@
 """Which classes run into each other: pairs to merge, or to define more sharply.
 
-Belongs here: the pairs of classes, measured by the neighbour graph and by the noise model. Their picture stands
+Scope: the pairs of classes, measured by the neighbor graph and by the noise model. Their picture stands
 in `class_overlap_plot`, single rows are the business of `outliers`.
 """
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 from text_classification_viz.core.chunks import chunks
 from text_classification_viz.core.tables import CLASS_OVERLAP
 
-HARDLY_TOLD_APART = 0.5  # a row's neighbours carry the other class's label half as often as its own class's
+HARDLY_TOLD_APART = 0.5  # a row's neighbors carry the other class's label half as often as its own class's
 OFTEN_MISTAKEN = 0.02  # share of the smaller class's rows that is expected under the wrong label of the two
 
 
@@ -25,7 +25,7 @@ class ClassOverlap:
     classes
         Names of the classes, (K,).
     neighbor_shares
-        Share of the neighbours of each class's rows (row) that has each label (column), (K, K).
+        Share of the neighbors of each class's rows (row) that has each label (column), (K, K).
     transition
         Share of each true class (row) that is given each label (column), (K, K), by the noise model.
     pairs
@@ -43,10 +43,10 @@ def measure_class_overlap(
 ) -> ClassOverlap:
     """Measure how far each pair of classes runs into each other, by two measures that can disagree.
 
-    The overlap of the classes a and b is e_ab / sqrt(e_aa e_bb), with e_ab the number of neighbours with label b
+    The overlap of the classes a and b is e_ab / sqrt(e_aa e_bb), with e_ab the number of neighbors with label b
     of the rows with label a, in the mean of both directions. Where a and b are strewn over the same texts, each e
     is proportional to the product of the two classes' sizes and the overlap is 1, whatever these are; it is 0
-    where no row of a is a neighbour of one of b. It says that the texts are alike.
+    where no row of a is a neighbor of one of b. It says that the texts are alike.
 
     The noise model says instead how many labels were mistaken for each other, which may be few among alike texts
     and many among texts that the vectors tell apart. Pairs are ordered by the sum of their ranks in both.
@@ -58,7 +58,7 @@ def measure_class_overlap(
     labels
         Label of each row as a position in `classes`, (n,); each class has a row at least.
     neighbor_labels
-        Labels of the neighbours of each row, (n, k); -1 for a neighbour that does not count.
+        Labels of the neighbors of each row, (n, k); -1 for a neighbor that does not count.
     label_counts
         Rows to expect of each true class (row) with each label (column), (K, K), by the noise model.
     """
@@ -74,7 +74,7 @@ def measure_class_overlap(
 
     a, b = np.triu_indices(n_classes, k=1)
     between, within = (counts[a, b] + counts[b, a]) / 2, np.sqrt(counts[a, a] * counts[b, b])
-    # Of a class whose rows have no neighbours among themselves, such as one of a single row, nothing can be said.
+    # Of a class whose rows have no neighbors among themselves, such as one of a single row, nothing can be said.
     overlap = np.minimum(1, np.divide(between, within, out=np.zeros(len(a)), where=within > 0))
     mistaken = label_counts[a, b] + label_counts[b, a]
     order = np.lexsort([-overlap, _rank(overlap) + _rank(mistaken)])

@@ -1,6 +1,6 @@
 """How labels go wrong, and how likely each given label is wrong.
 
-Belongs here: the class probabilities with and without trust in the given labels, and the transition from true to
+Scope: the class probabilities with and without trust in the given labels, and the transition from true to
 given classes, fitted together by EM.
 """
 
@@ -94,7 +94,7 @@ def fit_noise_model(
 ) -> NoiseModel:
     """Fit class probabilities and noise transition to rows that each are described by the others.
 
-    Expectation: a row's true class is distributed as Pi[i, c] T[c, y_i]. Maximisation: T from the expected
+    Expectation: a row's true class is distributed as Pi[i, c] T[c, y_i]. Maximization: T from the expected
     counts, one added to each so that no transition is impossible; Pi by regression on the expectation
     (Dawid and Skene, 1979, with one annotator and a regression for the prior).
 
@@ -106,7 +106,7 @@ def fit_noise_model(
     Parameters
     ----------
     features
-        (n, c), standardised, none of which knows the row's own label.
+        (n, c), standardized, none of which knows the row's own label.
     labels
         Given labels, (n,), integers below `n_classes`.
     known

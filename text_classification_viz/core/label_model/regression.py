@@ -1,6 +1,6 @@
-"""Logistic regression on standardised features: one class of K (softmax), or each class by itself (sigmoids).
+"""Logistic regression on standardized features: one class of K (softmax), or each class by itself (sigmoids).
 
-Belongs here: scaling, the two fits and their predictions. What is regressed on what stands with its user.
+Scope: scaling, the two fits and their predictions. What is regressed on what stands with its user.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class Standardizer:
         return cls(features.mean(axis=0), np.where(deviation > 1e-9, deviation, np.inf))
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        """Standardise `features` (m, c)."""
+        """Standardize `features` (m, c)."""
         return (features - self.mean) / self.scale
 
 
@@ -50,7 +50,7 @@ def fit_softmax(
     Parameters
     ----------
     features
-        (n, c), standardised.
+        (n, c), standardized.
     targets
         Class probabilities, (n, K), each row with the sum 1; one-hot for hard labels.
     iterations
@@ -61,7 +61,7 @@ def fit_softmax(
     Returns
     -------
     numpy.ndarray
-        Weights (c + 1, K). The last row is the intercept, which is not penalised.
+        Weights (c + 1, K). The last row is the intercept, which is not penalized.
     """
 
     def loss(scores: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
@@ -100,7 +100,7 @@ def sigmoid(scores: np.ndarray) -> np.ndarray:
 def _minimize(
     loss: _Loss, features: np.ndarray, targets: np.ndarray, iterations: int, start: np.ndarray | None
 ) -> np.ndarray:
-    """Minimise the mean loss and the penalty; both losses have the gradient prediction - target.
+    """Minimize the mean loss and the penalty; both losses have the gradient prediction - target.
 
     Rows are computed in float32, a chunk at a time, and summed in float64: in a quarter of the time, and the
     fits differ by less than their tolerance.

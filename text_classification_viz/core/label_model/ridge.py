@@ -1,6 +1,6 @@
 """Ridge regression of one-hot labels on the vectors, with rows left out in closed form.
 
-Belongs here: the linear view of a row's class, from all rows but itself. What the neighbours say stands in
+Scope: the linear view of a row's class, from all rows but itself. What the neighbors say stands in
 `votes`.
 """
 
@@ -15,7 +15,7 @@ PENALTY = 10.0  # in squared vector lengths: weighs as much as ten rows in every
 
 @dataclass(frozen=True)
 class Ridge:
-    """A ridge regression of one-hot labels with an unpenalised intercept, and what leaving rows out needs.
+    """A ridge regression of one-hot labels with an unpenalized intercept, and what leaving rows out needs.
 
     Attributes
     ----------

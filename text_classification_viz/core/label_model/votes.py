@@ -1,6 +1,6 @@
-"""What the nearest neighbours say about a row's class.
+"""What the nearest neighbors say about a row's class.
 
-Belongs here: the neighbours' view, from the labels and similarities of an ordered neighbour list. The linear
+Scope: the neighbors' view, from the labels and similarities of an ordered neighbor list. The linear
 view stands in `ridge`.
 """
 
@@ -12,7 +12,7 @@ from text_classification_viz.core.chunks import chunks
 # 20 Newsgroups) with fresh label noise; the results are flat around them.
 NEAR = 50
 FAR = 100
-TEMPERATURE = 0.1  # of cosine: a neighbour this much less similar than the nearest weighs 1/e
+TEMPERATURE = 0.1  # of cosine: a neighbor this much less similar than the nearest weighs 1/e
 LOG_OFFSET = 0.01  # keeps the logarithm of a class without votes finite
 BEYOND = 0.02  # of cosine: a class absent from the list is taken to begin this far past its end
 FEW = 3
@@ -24,7 +24,7 @@ def neighbor_votes(neighbor_labels: np.ndarray, similarities: np.ndarray, n_clas
     Parameters
     ----------
     neighbor_labels
-        Classes of the neighbours, nearest first, without the row itself: (n, k), integers below `n_classes`.
+        Classes of the neighbors, nearest first, without the row itself: (n, k), integers below `n_classes`.
     similarities
         Their cosine similarities, (n, k), descending.
 
@@ -33,7 +33,7 @@ def neighbor_votes(neighbor_labels: np.ndarray, similarities: np.ndarray, n_clas
     numpy.ndarray
         (n, 4 K). The weighted share of each class among the `NEAR` nearest; the logarithm of that among the
         `FAR` nearest; how similar the nearest one and, in the mean, the nearest `FEW` of each class are, less
-        the similarity of the nearest neighbour of all. A shorter list is used as far as it goes.
+        the similarity of the nearest neighbor of all. A shorter list is used as far as it goes.
     """
     views = [_views(neighbor_labels[rows], similarities[rows], n_classes) for rows in chunks(len(similarities))]
     return np.vstack(views)
@@ -48,7 +48,7 @@ def tally_nearest(neighbors: np.ndarray, labels: np.ndarray, n_classes: int) -> 
         Rows (n, k), nearest first. A list that ends with its last row repeated, as one of `keep_rows` may, is
         counted up to there.
     labels
-        Class of each row that may be a neighbour, integers below `n_classes`.
+        Class of each row that may be a neighbor, integers below `n_classes`.
     n_classes
         K.
 
@@ -72,7 +72,7 @@ def _views(neighbor_labels: np.ndarray, similarities: np.ndarray, n_classes: int
     gaps = similarities[:, :k] - similarities[:, :1].astype(np.float64)
     weights = np.exp(gaps / TEMPERATURE)
     absent = gaps[:, -1] - BEYOND
-    # Where each neighbour's class stands in a flat table of all rows' classes.
+    # Where each neighbor's class stands in a flat table of all rows' classes.
     cells = n_classes * np.arange(n_rows)[:, None] + neighbor_labels[:, :k]
 
     def votes(steps: slice) -> np.ndarray:
@@ -84,7 +84,7 @@ def _views(neighbor_labels: np.ndarray, similarities: np.ndarray, n_classes: int
     nearest = np.repeat(absent, n_classes)
     nearest_few = nearest.copy()
     seen = np.zeros(n_rows * n_classes, dtype=np.int32)
-    # A walk outwards: at each step a row meets one neighbour, so that no cell is met twice within a step.
+    # A walk outwards: at each step a row meets one neighbor, so that no cell is met twice within a step.
     for step in range(k):
         counted = np.flatnonzero(seen[cells[:, step]] < FEW)
         cell = cells[counted, step]

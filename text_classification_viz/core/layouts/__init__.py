@@ -9,11 +9,12 @@ from text_classification_viz.core.layouts.umap import (
     refine_umap,
     umap_layout,
 )
-from text_classification_viz.core.layouts.umap_optimizer import curve_parameters, optimize
+from text_classification_viz.core.layouts.umap_optimizer import compiled_walk, curve_parameters, optimize
 
 __all__ = [
     "Optimizer",
     "build_fuzzy_graph",
+    "compiled_walk",
     "curve_parameters",
     "default_epochs",
     "default_iterations",

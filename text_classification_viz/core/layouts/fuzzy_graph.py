@@ -1,6 +1,6 @@
-"""The graph that UMAP lays out: how strongly each row belongs to each of its neighbours, with or without labels.
+"""The graph that UMAP lays out: how strongly each row belongs to each of its neighbors, with or without labels.
 
-Belongs here: edges and their weights, as umap-learn has them (McInnes, Healy and Melville 2018, section 3.1).
+Scope: edges and their weights, as umap-learn has them (McInnes, Healy and Melville 2018, section 3.1).
 How the graph is laid out stands in `umap_optimizer`.
 """
 
@@ -14,7 +14,7 @@ BISECTIONS = 64  # at most, as in umap-learn,
 TOLERANCE = 1e-5  # which also stops that far from log2(n_neighbors)
 MIN_SCALE = 1e-3  # of the mean distance: the least width of a row's surroundings
 # How little an edge between two labels counts is exp(-2.5 / (1 - target_weight)). Near 1 that is 0 in float32, and
-# rows without a neighbour of their own label would get no place at all.
+# rows without a neighbor of their own label would get no place at all.
 LABEL_DISTANCE = 2.5
 TARGET_WEIGHT_LIMIT = 0.95
 
@@ -49,7 +49,7 @@ def build_fuzzy_graph(
 ) -> FuzzyGraph:
     """Join the fuzzy surroundings of all rows: an edge weighs a + b - ab, its weights as seen from both ends.
 
-    Seen from a row, its nearest neighbour weighs 1 and another exp(-(distance - nearest distance) / scale), where
+    Seen from a row, its nearest neighbor weighs 1 and another exp(-(distance - nearest distance) / scale), where
     the scale is such that all weights together make log2(n_neighbors).
 
     Parameters
@@ -72,7 +72,7 @@ def build_fuzzy_graph(
 
 
 def _memberships(distances: np.ndarray, n_neighbors: int) -> np.ndarray:
-    """How strongly each neighbour belongs to a row's surroundings, float64 (n, k), from its distance (n, k)."""
+    """How strongly each neighbor belongs to a row's surroundings, float64 (n, k), from its distance (n, k)."""
     distances = distances.astype(np.float64)
     # The nearest that is not a copy; the mean counts the row itself, at distance 0.
     nearest = np.where(distances > 0, distances, np.inf).min(axis=1, initial=np.inf)
@@ -100,7 +100,7 @@ def _memberships(distances: np.ndarray, n_neighbors: int) -> np.ndarray:
 
 
 def _union(rows: np.ndarray, strengths: np.ndarray) -> FuzzyGraph:
-    """Edges from the neighbours (n, k) and their strengths (n, k), an edge known from one end or from both."""
+    """Edges from the neighbors (n, k) and their strengths (n, k), an edge known from one end or from both."""
     n, k = rows.shape
     own, others, seen = np.repeat(np.arange(n), k), rows.ravel(), strengths.ravel()
     keys = np.minimum(own, others) * np.int64(n) + np.maximum(own, others)

@@ -33,7 +33,7 @@ def check_layout_input(
         )
     if len(neighbors.rows) != len(vectors):
         raise InputError(
-            f"{asset}: expected neighbours for each of the {len(vectors):,} rows, found them for "
+            f"{asset}: expected neighbors for each of the {len(vectors):,} rows, found them for "
             f"{len(neighbors.rows):,}; materialize nearest_neighbors again"
         )
 

@@ -1,6 +1,6 @@
-"""The t-SNE layout: openTSNE on neighbours that are already there, supervised as the Embedding Projector does.
+"""The t-SNE layout: openTSNE on neighbors that are already there, supervised as the Embedding Projector does.
 
-Belongs here: affinities, their supervision, where points start and for how long openTSNE runs.
+Scope: affinities, their supervision, where points start and for how long openTSNE runs.
 """
 
 import logging
@@ -12,6 +12,7 @@ from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.layouts.layout import check_layout_input
 from text_classification_viz.core.layouts.umap import umap_layout
 from text_classification_viz.core.neighbors import Neighbors
+from text_classification_viz.core.threads import one_thread
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -51,14 +52,14 @@ def tsne_layout(
     vectors
         float32 (n, d), unit length.
     neighbors
-        Their nearest neighbours, the rows themselves excluded; at least three per unit of perplexity, or all
+        Their nearest neighbors, the rows themselves excluded; at least three per unit of perplexity, or all
         other rows.
     labels
         (n,) labels; used only where `supervision` is above 0.
     n_components
         2 or 3. Three axes need Barnes-Hut, which is slow on many rows.
     perplexity
-        Effective number of neighbours, above 1.
+        Effective number of neighbors, above 1.
     supervision
         In percent, 0 to 100: how much rows of one label attract each other, see `supervise`. Above 0, that
         labels lie apart on the map is no evidence that the vectors tell them apart.
@@ -80,7 +81,7 @@ def tsne_layout(
     Raises
     ------
     InputError
-        A parameter out of its range, too few rows, or fewer neighbours than the perplexity needs.
+        A parameter out of its range, too few rows, or fewer neighbors than the perplexity needs.
     """
     if n_iter is not None and n_iter < 3:
         raise InputError(f"tsne_projection: n_iter: expected at least 3, found {n_iter}")
@@ -89,7 +90,8 @@ def tsne_layout(
         n_iter = default_iterations(supervision)
     if supervision > 0:
         exaggerated = min(n_iter // 3, MAX_EXAGGERATION_EPOCHS)
-        return _fit(vectors, affinities, "pca", n_components, exaggerated, n_iter, learning_rate, seed, log)
+        start = _pca_start(vectors, n_components, seed)
+        return _fit(vectors, affinities, start, n_components, exaggerated, n_iter, learning_rate, seed, log)
     start = _umap_start(vectors, neighbors, labels, n_components, seed, log)
     return _fit(vectors, affinities, start, n_components, 0, n_iter, learning_rate, seed, log)
 
@@ -151,7 +153,7 @@ def _affinities(
     k = min(int(NEIGHBORS_PER_PERPLEXITY * perplexity), n - 1)
     if neighbors.rows.shape[1] < k:
         raise InputError(
-            f"tsne_projection: perplexity: {perplexity} needs {k} neighbours a row, found "
+            f"tsne_projection: perplexity: {perplexity} needs {k} neighbors a row, found "
             f"{neighbors.rows.shape[1]}; raise n_neighbors of nearest_neighbors or lower the perplexity"
         )
     from openTSNE.affinity import PerplexityBasedNN
@@ -167,7 +169,7 @@ def _affinities(
 def _fit(
     vectors: np.ndarray,
     affinities: "csr_matrix",
-    start: "np.ndarray | str",
+    start: np.ndarray,
     n_components: int,
     exaggerated: int,
     n_iter: int,
@@ -211,6 +213,14 @@ def default_iterations(supervision: float) -> int:
     return SUPERVISED_ITERATIONS if supervision > 0 else UNSUPERVISED_ITERATIONS
 
 
+def _pca_start(vectors: np.ndarray, n_components: int, seed: int) -> np.ndarray:
+    """The start that openTSNE makes for itself, which depends on the number of threads there."""
+    from openTSNE.initialization import pca
+
+    with one_thread():
+        return pca(vectors, n_components, random_state=seed)
+
+
 def _umap_start(
     vectors: np.ndarray,
     neighbors: Neighbors,
@@ -233,7 +243,7 @@ def supervise(affinities: "csr_matrix", labels: np.ndarray, supervision: float) 
 
     With f = supervision / 100, N rows, same_i rows of i's label and other_i = N - same_i, P_ij is multiplied
     by min(1/N + f / same_i, 1 - 1e-7) if the labels are equal and by max(1/N - f / other_i, 1e-7) if they
-    differ, then made symmetric (the weights are not, for classes of unequal size) and normalised to sum 1.
+    differ, then made symmetric (the weights are not, for classes of unequal size) and normalized to sum 1.
     Source: tensorboard, `plugins/projector/vz_projector/bh_tsne.ts`.
 
     Parameters

@@ -1,6 +1,6 @@
-"""The UMAP layout, from neighbours that are already there.
+"""The UMAP layout, from neighbors that are already there.
 
-Belongs here: settings, where points start, and the choice of the optimiser: ours, or umap-learn as the reference.
+Scope: settings, where points start, and the choice of the optimizer: ours, or umap-learn as the reference.
 """
 
 import logging
@@ -20,7 +20,7 @@ from text_classification_viz.core.threads import one_thread
 
 Optimizer = Literal["sequential", "umap-learn"]
 UMAP_LEARN_EPOCHS = 500  # the notebook's number
-# 200 of the sequential optimiser's make a map as good. Of few rows it takes more, which cost next to nothing.
+# 200 of the sequential optimizer's make a map as good. Of few rows it takes more, which cost next to nothing.
 SEQUENTIAL_EPOCHS = (200, 1_000)
 EPOCHS_TIMES_ROWS = 2_000_000
 # Of 100 and 200 epochs at 0.03 to 0.1, the least movement that gives up no quality, with a tenth of the rows new.
@@ -55,7 +55,7 @@ def umap_layout(
     vectors
         float32 (n, d), unit length.
     neighbors
-        Their nearest neighbours, the rows themselves excluded; at least `n_neighbors` - 1 of each, or all
+        Their nearest neighbors, the rows themselves excluded; at least `n_neighbors` - 1 of each, or all
         other rows. With 1.5 `n_neighbors` of each, `umap_neighbors` has the choice that it wants.
     labels
         (n,) labels; used only where `target_weight` is above 0.
@@ -63,11 +63,11 @@ def umap_layout(
         2 or 3.
     n_neighbors
         As in umap-learn, the row itself counts as the first. umap-learn has the nearest others, the sequential
-        optimiser those that `umap_neighbors` chooses.
+        optimizer those that `umap_neighbors` chooses.
     min_dist
         Least distance between points of the map, in [0, 1].
     n_epochs
-        Rounds of the optimiser; None for `default_epochs`.
+        Rounds of the optimizer; None for `default_epochs`.
     target_weight
         0: the labels play no part. Up to 1: weight of the labels in the graph, as umap-learn's; all above
         `TARGET_WEIGHT_LIMIT` count as that.
@@ -86,7 +86,7 @@ def umap_layout(
     Raises
     ------
     InputError
-        A parameter out of its range, too few rows, or fewer neighbours than asked for.
+        A parameter out of its range, too few rows, or fewer neighbors than asked for.
     """
     n = len(vectors)
     n_neighbors = _checked(
@@ -167,7 +167,7 @@ def _checked(
     n_neighbors = min(n_neighbors, max(n - 1, 2))  # n - 1 is umap-learn's own limit, and two rows have each other
     if neighbors.rows.shape[1] < n_neighbors - 1:
         raise InputError(
-            f"umap_projection: n_neighbors: expected at most {neighbors.rows.shape[1] + 1}, the neighbours "
+            f"umap_projection: n_neighbors: expected at most {neighbors.rows.shape[1] + 1}, the neighbors "
             f"that nearest_neighbors holds and the row itself, found {n_neighbors}; raise n_neighbors there"
         )
     return n_neighbors
@@ -233,7 +233,7 @@ def _umap_learn(
         metric="cosine",
         precomputed_knn=(nearest, distances),
         init="pca",  # see pca_start
-        disconnection_distance=np.inf,  # else rows whose neighbours are all their opposites get no place
+        disconnection_distance=np.inf,  # else rows whose neighbors are all their opposites get no place
         target_weight=min(target_weight, TARGET_WEIGHT_LIMIT),
         random_state=seed,
         n_jobs=1,

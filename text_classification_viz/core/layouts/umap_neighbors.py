@@ -1,9 +1,9 @@
 """Which of its nearest rows a row is tied to on a UMAP map.
 
-Belongs here: the choice. How strong the ties are stands in `fuzzy_graph`.
+Scope: the choice. How strong the ties are stands in `fuzzy_graph`.
 
 The nearest are not the best ties. Some are hubs, which are among the nearest of very many rows, and some share no
-neighbour with the row: ties across the map, which pull apart what belongs together. An approximate search misses
+neighbor with the row: ties across the map, which pull apart what belongs together. An approximate search misses
 some of these by chance, and a map of its lists is the better for it; here they are left out on purpose.
 """
 
@@ -25,7 +25,7 @@ def choose_neighbors(neighbors: Neighbors, n_neighbors: int) -> Neighbors:
     1. Of these, 1.2 `n_neighbors` are kept, those of least d^2 / (s_i s_j), where s is a row's distance to its own
        `n_neighbors`-th nearest (local scaling: Zelnik-Manor and Perona, "Self-tuning spectral clustering", 2004).
        A hub has others just as near, and so counts as farther.
-    2. Of those, the ones that share most neighbours with the row (Jarvis and Patrick 1973); of as many, the
+    2. Of those, the ones that share most neighbors with the row (Jarvis and Patrick 1973); of as many, the
        nearest.
 
     Of lists that hold fewer, as many are considered as there are; lists of `n_neighbors` - 1 stay as they are.

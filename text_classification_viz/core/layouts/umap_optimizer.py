@@ -1,6 +1,6 @@
-"""UMAP's optimiser: stochastic gradient descent that walks a fuzzy graph edge by edge, the same way everywhere.
+"""UMAP's optimizer: stochastic gradient descent that walks a fuzzy graph edge by edge, the same way everywhere.
 
-Belongs here: the walk and what it reads at each step. The graph stands in `fuzzy_graph`, where points start and
+Scope: the walk and what it reads at each step. The graph stands in `fuzzy_graph`, where points start and
 which settings people have in `umap`.
 
 The gradients are umap-learn's. It differs in the order of the work and in four settings, which together make a map
@@ -81,7 +81,7 @@ def optimize(
     attraction, repulsion = gradient_tables(*curve_parameters(min_dist))
     rates = (rate / 2 * (1 + np.cos(np.pi * np.arange(n_epochs) / n_epochs))).astype(np.float32)
     axes = tuple(np.ascontiguousarray(axis, dtype=np.float32).copy() for axis in start.T)
-    walk = _compiled_walk()
+    walk = compiled_walk()
     state = np.random.default_rng(seed).integers(1, 2**32, dtype=np.uint32)  # xorshift never leaves 0
     for epochs in np.array_split(np.arange(n_epochs), min(LOG_BLOCKS, n_epochs)):
         state = walk(
@@ -204,8 +204,8 @@ def walk_edges(
 
 
 @functools.cache
-def _compiled_walk() -> Callable[..., np.uint32]:
-    """Compile `walk_edges` for this machine, or take it from the cache on disk."""
+def compiled_walk() -> Callable[..., np.uint32]:
+    """Give `walk_edges` as a function of numba's, which compiles it for this machine at the first call."""
     from numba import njit
 
-    return njit(walk_edges, cache=True)
+    return njit(walk_edges)

@@ -1,6 +1,6 @@
 """How much of what the vectors say a map still shows.
 
-Belongs here: figures that compare a map with the vectors or the labels, for asset checks and benchmarks.
+Scope: figures that compare a map with the vectors or the labels, for asset checks and benchmarks.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from text_classification_viz.core.chunks import chunks
 from text_classification_viz.core.neighbors import Neighbors, leave_out_self
 
-NEIGHBORHOOD = 15  # neighbours that are compared
+NEIGHBORHOOD = 15  # neighbors that are compared
 ROW_BLOCK = 256  # rows compared with all others at a time, or fewer,
 MAX_SIMILARITIES = 2**25  # to bound memory: 128 MB
 
@@ -22,14 +22,14 @@ class MapQuality:
     Attributes
     ----------
     trustworthiness
-        1 less the share of false neighbours on the map, weighed by how far off they are among the vectors
+        1 less the share of false neighbors on the map, weighed by how far off they are among the vectors
         (Venna and Kaski 2001). Points strewn at random have 0.5.
     neighbors_kept
-        Mean share of a row's nearest neighbours that are among the nearest on the map.
+        Mean share of a row's nearest neighbors that are among the nearest on the map.
     label_purity
-        Mean share of a row's nearest neighbours on the map that have its label.
+        Mean share of a row's nearest neighbors on the map that have its label.
     label_purity_of_vectors
-        The same of the nearest neighbours by the vectors: what a map without supervision can be expected to show.
+        The same of the nearest neighbors by the vectors: what a map without supervision can be expected to show.
     """
 
     trustworthiness: float
@@ -47,14 +47,14 @@ def measure_quality(
     n_sampled: int | None = None,
     seed: int = 0,
 ) -> MapQuality:
-    """Measure a map by the `NEIGHBORHOOD` nearest rows of each row, fewer where there are few rows or neighbours.
+    """Measure a map by the `NEIGHBORHOOD` nearest rows of each row, fewer where there are few rows or neighbors.
 
     Parameters
     ----------
     vectors
         float32 (n, d), unit length.
     neighbors
-        Their nearest neighbours.
+        Their nearest neighbors.
     labels
         (n,) label of each row.
     layout
@@ -71,7 +71,7 @@ def measure_quality(
     near_on_map = nearest_on_map(layout, rows, k)
 
     row_block = min(ROW_BLOCK, max(1, MAX_SIMILARITIES // n))
-    excess = 0  # by how many ranks false neighbours miss being among the k nearest
+    excess = 0  # by how many ranks false neighbors miss being among the k nearest
     for block in chunks(len(rows), row_block):
         similarities = vectors[rows[block]] @ vectors.T
         similarities[np.arange(len(similarities)), rows[block]] = -np.inf
@@ -82,7 +82,7 @@ def measure_quality(
     worst = len(rows) * k * (2 * n - 3 * k - 1) / 2
     kept = (near[:, :, None] == near_on_map[:, None, :]).any(axis=2)
     return MapQuality(
-        trustworthiness=1 - excess / worst if worst else 1.0,  # of two rows, each is the other's neighbour
+        trustworthiness=1 - excess / worst if worst else 1.0,  # of two rows, each is the other's neighbor
         neighbors_kept=float(kept.mean()),
         label_purity=float((labels[near_on_map] == labels[rows, None]).mean()),
         label_purity_of_vectors=float((labels[near] == labels[rows, None]).mean()),

@@ -1,6 +1,6 @@
 """What changed from one run to the next, row by row.
 
-Belongs here: comparing two states of the training set, its map and its report. The pictures of what moved belong
+Scope: comparing two states of the training set, its map and its report. The pictures of what moved belong
 to `change_plot`.
 """
 
@@ -59,12 +59,12 @@ def compare_rows(before: pa.Table, after: pa.Table) -> pa.Table:
     is_new = known.is_null().to_numpy(zero_copy_only=False)
     last = before.take(known)
 
-    relabelled = _different(last["class_label"], after["class_label"])
+    relabeled = _different(last["class_label"], after["class_label"])
     was_suspect, is_suspect = (_in(table["kind"], SUSPECTS) for table in (last, after))
     moved = _moved_percent(before, last, after)
     holds = {
         "new": is_new,
-        "relabelled": relabelled & ~is_new,
+        "relabelled": relabeled & ~is_new,
         "moved": np.nan_to_num(moved) >= MOVED_FROM,
         "newly suspected": is_suspect & ~was_suspect,
         "no longer suspected": was_suspect & ~is_suspect & ~is_new,

@@ -1,6 +1,6 @@
 """Maps that stay put: a new map begins where the last one ended.
 
-Belongs here: which rows the last map knows, where the others go, when the whole is refined, how far points move,
+Scope: which rows the last map knows, where the others go, when the whole is refined, how far points move,
 and what a published map says of itself for that purpose. How a map is laid out is the layouts' business.
 """
 
@@ -18,7 +18,7 @@ from text_classification_viz.core.chunks import chunks
 from text_classification_viz.core.neighbors import Neighbors
 
 PLACING_NEIGHBORS = 5
-PLACING_NOISE = 1e-3  # of the diameter, so that rows beside the same neighbour do not cover each other
+PLACING_NOISE = 1e-3  # of the diameter, so that rows beside the same neighbor do not cover each other
 REFINE_SHARE = 0.1  # of the rows changed since the map was last laid out or refined
 MIN_KNOWN_SHARE = 0.75  # with fewer known rows, a map is laid out afresh
 FINGERPRINT_TOLERANCE = 1e-3  # the same text embedded in another batch differs by about 1e-6
@@ -50,7 +50,7 @@ class MappedRows:
     vectors
         float32 (n, d), unit length.
     neighbors
-        The nearest neighbours among them.
+        The nearest neighbors among them.
     """
 
     ids: np.ndarray
@@ -136,7 +136,7 @@ class Refresh:
     map
         What is to be published.
     placed
-        float32 (n, 2 or 3): known rows where they were, new ones beside their neighbours. Where the map was not
+        float32 (n, 2 or 3): known rows where they were, new ones beside their neighbors. Where the map was not
         refined, these are its coordinates.
     is_known
         bool (n,): rows that the last map shows, with the vector that they have today.
@@ -177,7 +177,7 @@ def continue_map(
     shaped_by_labels: bool = False,
     seed: int = 0,
 ) -> Refresh | Fresh:
-    """Leave known rows where they are, put new ones beside their nearest known neighbours, refine now and then.
+    """Leave known rows where they are, put new ones beside their nearest known neighbors, refine now and then.
 
     The whole is refined, and turned back onto the last map, once `REFINE_SHARE` of the rows has changed since it
     was last laid out or refined: placing alone would let it decay.
@@ -259,7 +259,7 @@ def _nearest_known(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The `PLACING_NEIGHBORS` nearest known rows of each new row, and their similarities.
 
-    They stand in the row's neighbour list. Where it names too few, as for rows of a topic that is new altogether,
+    They stand in the row's neighbor list. Where it names too few, as for rows of a topic that is new altogether,
     all known rows are searched.
     """
     known = np.flatnonzero(is_known)

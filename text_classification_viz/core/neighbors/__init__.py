@@ -1,10 +1,10 @@
-"""The one nearest-neighbour search, by cosine similarity, that every later stage uses.
+"""The one nearest-neighbor search, by cosine similarity, that every later stage uses.
 
 `find` chooses a method by the number of rows and the device. Few rows are each compared with all others
 (`brute_force`); of many, each pair is looked at once, coarsely, and what may count is scored again (`all_pairs`);
 of very many, each row is compared with those of the cells nearest to it alone (`inverted_lists`); a GPU looks at
 all pairs in a simpler way (`torch_search`). `products` has what the coarse searches share, `ranking` what all do:
-scores that are equal to the last bit whoever asks, and the order of neighbours. `recall` measures what a search
+scores that are equal to the last bit whoever asks, and the order of neighbors. `recall` measures what a search
 missed, and `kept_rows` leaves rows out of the lists.
 """
 

@@ -32,7 +32,7 @@ def search_brute_force(
         others = leave_out_self(found, rows[block])
         scores = score_pairs(vectors, np.broadcast_to(rows[block, None], others.shape), others)
         nearest[block], similarities[block] = nearest_of(sort_keys(scores, others), k)
-        log.info(f"nearest neighbours: {block.stop:,} of {len(rows):,} rows")
+        log.info(f"nearest neighbors: {block.stop:,} of {len(rows):,} rows")
     return nearest, similarities
 
 
@@ -44,7 +44,7 @@ def gather_bands(vectors: np.ndarray, k: int, bands: Iterable[Band], log: loggin
     vectors
         float32 (n, d), unit length.
     k
-        Neighbours of each row.
+        Neighbors of each row.
     bands
         Of each band in turn how many rows are done with it, numbers of its rows for which enough was found, and
         the nearest k of these.
@@ -57,10 +57,10 @@ def gather_bands(vectors: np.ndarray, k: int, bands: Iterable[Band], log: loggin
     for n_done, done, nearest in bands:
         rows[done], similarities[done] = nearest
         found[done] = True
-        log.info(f"nearest neighbours: {n_done:,} of {n:,} rows")
+        log.info(f"nearest neighbors: {n_done:,} of {n:,} rows")
     left = np.flatnonzero(~found)
     if len(left):
-        log.info(f"nearest neighbours: {len(left):,} rows are left to brute force")
+        log.info(f"nearest neighbors: {len(left):,} rows are left to brute force")
         rows[left], similarities[left] = search_brute_force(vectors, left, k, log)
     return rows, similarities
 
@@ -80,7 +80,7 @@ def find_neighbors_of(
     vectors
         float32 (n, d), unit length; the lists hold rows of these.
     n_neighbors
-        Neighbours of each query; fewer where there are fewer rows.
+        Neighbors of each query; fewer where there are fewer rows.
     log
         Where progress goes.
     """
@@ -94,5 +94,5 @@ def find_neighbors_of(
         itself = np.broadcast_to(np.arange(len(some))[:, None], found.shape)
         scores = score_pairs(some, itself, found, vectors)
         nearest[block], similarities[block] = nearest_of(sort_keys(scores, found), k)
-        log.info(f"nearest neighbours of new rows: {block.stop:,} of {len(queries):,}")
+        log.info(f"nearest neighbors of new rows: {block.stop:,} of {len(queries):,}")
     return Neighbors(nearest, similarities)

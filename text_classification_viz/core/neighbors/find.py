@@ -23,7 +23,7 @@ Device = Literal["auto", "cpu", "cuda"]
 
 
 class Method(StrEnum):
-    """How neighbours are searched."""
+    """How neighbors are searched."""
 
     BRUTE_FORCE = "brute force"
     FLOAT32_PAIRS = "all pairs, float32"
@@ -81,14 +81,14 @@ def find_neighbors(
     method: Method | None = None,
     log: logging.Logger = logging.getLogger(__name__),
 ) -> Neighbors:
-    """Find the nearest neighbours of every row among the others.
+    """Find the nearest neighbors of every row among the others.
 
     Parameters
     ----------
     vectors
         float32 (n, d), unit length.
     n_neighbors
-        Neighbours a row; fewer where there are fewer other rows.
+        Neighbors a row; fewer where there are fewer other rows.
     method
         What `choose_method` chooses where none is given.
     log
@@ -104,7 +104,7 @@ def find_neighbors(
         raise InputError(f"n_neighbors: expected at least 1, found {n_neighbors}")
     if n < 2:
         raise InputError(
-            f"train_vectors: expected at least 2 rows to have neighbours, found {n}; give a larger training set"
+            f"train_vectors: expected at least 2 rows to have neighbors, found {n}; give a larger training set"
         )
     k = min(n_neighbors, n - 1)
     match method or choose_method(n):

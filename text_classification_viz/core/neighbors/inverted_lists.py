@@ -2,7 +2,7 @@
 
 1. k-means on a sample cuts the space into cells, and the rows are ordered by cell (the inverted file of Jégou,
    Douze and Schmid, "Product quantization for nearest neighbor search", 2011, with no quantisation but int8).
-2. Some rows are searched among all others. How many cells hold their true neighbours says how many each row must
+2. Some rows are searched among all others. How many cells hold their true neighbors says how many each row must
    look into (`TARGET_RECALL`).
 3. Each row gets a threshold: about the k-th largest product with rows of its own cell and those beside it, which
    is at most that of its k-th nearest row.
@@ -37,7 +37,7 @@ REFERENCE_ROWS, REFERENCE_PER_NEIGHBOR = 2_048, 8  # rows that thresholds are ta
 CROWDED = 4  # times as many above its threshold as there should be, and a row is left to brute force
 KEPT, SURPLUS = 1.1, 8  # times as many as needed, and so many more, are scored in float32
 STEPS = (1 / 8, 1)  # of the cells that a row looks into, after each of which its threshold is raised
-LEAST_LENGTH = 1e-6  # of a centre: that of zero vectors stays where it is
+LEAST_LENGTH = 1e-6  # of a center: that of zero vectors stays where it is
 OUT_OF_REACH = 2**30  # of all products, and as exact in float32 as in int32
 BAND = 4_096  # rows finished together, by one thread, in 60 MB; their numbers in it fit 16 bits
 ROW_BLOCK, COLUMN_BLOCK = 512, 1_024  # 2 MB of products, which stay in the cache
@@ -58,7 +58,7 @@ def _search_bands(vectors: np.ndarray, k: int, int8: bool, log: logging.Logger) 
     with one_thread_each() as pool:
         cells = _Cells.of(int8_codes(vectors) if int8 else vectors, pool)
         n_probes = cells.probes_needed(vectors, k, log)
-        log.info(f"nearest neighbours: each row looks into {n_probes:,} of {cells.n_cells:,} cells")
+        log.info(f"nearest neighbors: each row looks into {n_probes:,} of {cells.n_cells:,} cells")
         bands = chunks(len(vectors), BAND)
         results = pool.map(partial(cells.nearest, vectors, k, n_probes), bands)
         for band, (done, nearest) in zip(bands, results, strict=True):
@@ -195,7 +195,7 @@ def _k_means(codes: np.ndarray, centroids: np.ndarray, pool: Executor) -> np.nda
     for _ in range(ITERATIONS):
         cell_of = _nearest_centroids(codes, centroids, pool)
         by_cell = np.argsort(cell_of, kind="stable")
-        sums = centroids.astype(np.float32)  # where no row is near, a centre stays
+        sums = centroids.astype(np.float32)  # where no row is near, a center stays
         filled, starts = np.unique(cell_of[by_cell], return_index=True)
         sums[filled] = np.add.reduceat(codes[by_cell].astype(np.float32), starts, axis=0)
         sums *= length / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), LEAST_LENGTH)

@@ -1,6 +1,6 @@
-"""The neighbour lists of some of the rows among themselves, without a search of all of them.
+"""The neighbor lists of some of the rows among themselves, without a search of all of them.
 
-Belongs here: leaving rows out of lists that were found among all rows.
+Scope: leaving rows out of lists that were found among all rows.
 """
 
 import logging
@@ -10,14 +10,14 @@ import numpy as np
 from text_classification_viz.core.neighbors.brute_force import search_brute_force
 from text_classification_viz.core.neighbors.neighbor_lists import Neighbors
 
-FEWEST_LEFT = 5  # so that nobody is shown one neighbour twice
+FEWEST_LEFT = 5  # so that nobody is shown one neighbor twice
 
 
 def keep_rows(neighbors: Neighbors, kept: np.ndarray, vectors: np.ndarray) -> Neighbors:
     """Lists of the `kept` rows in which no other row stands.
 
     A list that loses rows ends with its last row repeated, so that all keep one length. For a row that loses
-    over half of its neighbours, or keeps fewer than `FEWEST_LEFT`, new ones are searched.
+    over half of its neighbors, or keeps fewer than `FEWEST_LEFT`, new ones are searched.
 
     Parameters
     ----------

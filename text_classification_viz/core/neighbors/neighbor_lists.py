@@ -1,4 +1,4 @@
-"""The neighbour lists of all rows, in memory and as a table."""
+"""The neighbor lists of all rows, in memory and as a table."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from text_classification_viz.core import tables
 
 @dataclass(frozen=True)
 class Neighbors:
-    """The k nearest neighbours of each row, the row itself excluded, nearest first.
+    """The k nearest neighbors of each row, the row itself excluded, nearest first.
 
     Attributes
     ----------

@@ -1,6 +1,6 @@
-"""Coarse products of many rows with many others, which find who may be a neighbour; float32 scores decide later.
+"""Coarse products of many rows with many others, which find who may be a neighbor; float32 scores decide later.
 
-Belongs here: products of int8, which take a quarter of the time and lose next to nothing, or of float32.
+Scope: products of int8, which take a quarter of the time and lose next to nothing, or of float32.
 """
 
 import logging
@@ -23,7 +23,7 @@ def int8_serves(vectors: np.ndarray, log: logging.Logger) -> bool:
     codes = int8_codes(vectors[:CHECKED_ROWS])
     if np.array_equal(multiply(codes, codes), codes.astype(np.int32) @ codes.T.astype(np.int32)):
         return True
-    log.warning("nearest neighbours: int8 products overflow on this processor; float32 serves, which is slower")
+    log.warning("nearest neighbors: int8 products overflow on this processor; float32 serves, which is slower")
     return False
 
 

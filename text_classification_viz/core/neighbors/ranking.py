@@ -1,6 +1,6 @@
-"""What all searches share: scores that do not depend on who asks, the order of neighbours, leaving out oneself.
+"""What all searches share: scores that do not depend on who asks, the order of neighbors, leaving out oneself.
 
-Neighbours stand nearest first, and equally near ones by row number.
+Neighbors stand nearest first, and equally near ones by row number.
 """
 
 import numpy as np
@@ -33,7 +33,7 @@ def score_pairs(
 
 
 def sort_keys(similarities: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """int64 keys whose ascending order is that of neighbours; NumPy sorts one key much faster than two.
+    """int64 keys whose ascending order is that of neighbors; NumPy sorts one key much faster than two.
 
     The bits of float32 read as an integer ascend with the value; of negative values, all but the sign is inverted.
     """

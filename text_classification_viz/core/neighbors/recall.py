@@ -10,9 +10,9 @@ RECALL_TOLERANCE = 1e-5  # similarities this close are one another's equal in fl
 
 
 def measure_recall(vectors: np.ndarray, neighbors: Neighbors, *, seed: int = 0) -> float:
-    """Share of the true nearest neighbours that were found, on a sample of rows searched by brute force.
+    """Share of the true nearest neighbors that were found, on a sample of rows searched by brute force.
 
-    A neighbour counts as true if it is at least as similar as the k-th nearest, to `RECALL_TOLERANCE`, so
+    A neighbor counts as true if it is at least as similar as the k-th nearest, to `RECALL_TOLERANCE`, so
     that ties do not count against the search.
     """
     n, k = neighbors.rows.shape

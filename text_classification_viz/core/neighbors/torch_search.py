@@ -8,7 +8,7 @@ from text_classification_viz.core.chunks import chunks
 from text_classification_viz.core.neighbors.ranking import nearest_of, sort_keys
 
 QUERY_BLOCK = 1_024  # rows multiplied with all others at a time: 2 GB of products for a million
-SURPLUS = 2  # times as many candidates as neighbours
+SURPLUS = 2  # times as many candidates as neighbors
 
 
 def search_with_torch(
@@ -33,5 +33,5 @@ def search_with_torch(
         scores = (on_device[others] * on_device[block, None]).sum(dim=2).clamp(-1, 1)
         keys = sort_keys(scores.cpu().numpy(), others.cpu().numpy())
         rows[block], similarities[block] = nearest_of(keys, k)
-        log.info(f"nearest neighbours: {block.stop:,} of {n:,} rows")
+        log.info(f"nearest neighbors: {block.stop:,} of {n:,} rows")
     return rows, similarities

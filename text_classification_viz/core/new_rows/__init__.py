@@ -1,4 +1,4 @@
-"""Rows that a map has not seen: where they go on it, and what their neighbourhood says of their labels.
+"""Rows that a map has not seen: where they go on it, and what their neighborhood says of their labels.
 
 `landmarks` are the rows that the map shows, and all that is known of them. `placement` puts new rows among them,
 `labels` judges the labels that came with them, `report` writes both down, and `class_mix` compares whole sets of

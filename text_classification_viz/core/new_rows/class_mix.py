@@ -1,6 +1,6 @@
 """A set of new rows beside the training rows, class by class: which have grown, and which are covered thinly.
 
-Belongs here: figures of whole classes. Rows by themselves stand in `report`.
+Scope: figures of whole classes. Rows by themselves stand in `report`.
 """
 
 import numpy as np
@@ -34,8 +34,8 @@ def compare_class_mix(training_labels: np.ndarray, report: pa.Table) -> pa.Table
     pyarrow.Table
         Schema `tables.CLASS_MIX`, by class label.
     """
-    labelled = report.filter(pc.is_valid(report["class_label"]))
-    new = labelled["class_label"].to_numpy(zero_copy_only=False)
+    labeled = report.filter(pc.is_valid(report["class_label"]))
+    new = labeled["class_label"].to_numpy(zero_copy_only=False)
     classes, codes = np.unique(np.concatenate([training_labels, new]), return_inverse=True)
     old_codes, new_codes = codes[: len(training_labels)], codes[len(training_labels) :]
 
@@ -43,8 +43,8 @@ def compare_class_mix(training_labels: np.ndarray, report: pa.Table) -> pa.Table
         return np.bincount(new_codes[where], minlength=len(classes))
 
     n_old, n_new = np.bincount(old_codes, minlength=len(classes)), count(np.ones(len(new), dtype=bool))
-    n_far = count(labelled["distance_percentile"].to_numpy() >= FAR_PERCENTILE)
-    n_wrong = count(pc.equal(labelled["kind"], "mislabelled").to_numpy())
+    n_far = count(labeled["distance_percentile"].to_numpy() >= FAR_PERCENTILE)
+    n_wrong = count(pc.equal(labeled["kind"], "mislabelled").to_numpy())
     old_share, new_share = n_old / len(training_labels), n_new / max(len(new), 1)
     pooled = (n_old + n_new) / (len(training_labels) + len(new))
     with np.errstate(divide="ignore", invalid="ignore"):

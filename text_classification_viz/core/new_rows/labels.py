@@ -1,7 +1,7 @@
 """What the training rows say of the labels that new rows came with, or should have.
 
-Belongs here: the model of labels, and its verdict on each new row by itself. It is the model of the outlier
-report (`core.outliers`), a ridge regression, neighbour votes and a noise model, here fitted to the training rows
+Scope: the model of labels, and its verdict on each new row by itself. It is the model of the outlier
+report (`core.outliers`), a ridge regression, neighbor votes and a noise model, here fitted to the training rows
 alone, so that new rows are judged by what they did not teach.
 """
 
@@ -51,7 +51,7 @@ class LabelModel:
 
     @classmethod
     def fit(cls, landmarks: Landmarks) -> "LabelModel":
-        """Fit to the landmarks' vectors, labels and neighbours."""
+        """Fit to the landmarks' vectors, labels and neighbors."""
         n_classes, lists = len(landmarks.classes), landmarks.neighbors
         with one_thread():
             blocks = Blocks.fit(landmarks.vectors, landmarks.labels, n_classes, lists.rows, lists.similarities)
@@ -88,7 +88,7 @@ class LabelModel:
 def wrong_probabilities(wrong_log_odds: np.ndarray, usual_wrong_share: float) -> np.ndarray:
     """How likely each label of a set of new rows is wrong, (m,), NaN without one; their sum is what to expect.
 
-    New rows may be labelled worse than the training rows that the model knows. The share of wrong labels is
+    New rows may be labeled worse than the training rows that the model knows. The share of wrong labels is
     estimated by EM, which moves all log-odds by one number (Saerens, Latinne and Decaestecker 2002), from
     `PRIOR_ROWS` rows of the usual share on. It is not taken to be less than usual: EM explains few wrong labels
     by classes that overlap.

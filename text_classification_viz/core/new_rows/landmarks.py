@@ -1,6 +1,6 @@
 """The rows that new ones are placed among: those that a map shows, with what is known of each.
 
-Belongs here: joining a published map with the training rows. What is done with new rows stands in the modules
+Scope: joining a published map with the training rows. What is done with new rows stands in the modules
 beside this one.
 """
 
@@ -31,7 +31,7 @@ class Landmarks:
     vectors
         float32 (n, d), unit length.
     neighbors
-        Their nearest neighbours among themselves.
+        Their nearest neighbors among themselves.
     """
 
     ids: np.ndarray

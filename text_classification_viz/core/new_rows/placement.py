@@ -1,12 +1,12 @@
 """Where rows go on a map that has not seen them.
 
-Belongs here: places, and what the neighbourhood of a place is like. The map does not change, and no row's place
+Scope: places, and what the neighborhood of a place is like. The map does not change, and no row's place
 depends on which others are placed with it, so that a set of rows can be cut up and shared out at will.
 
 A row goes to the weighted medoid of its nearest landmarks: the place of that one of them from which the others are
 the least far. Of 17,000 news rows, a fifth held out, the labels of those around the places agree as often as on a
-map that was laid out with the held-out rows, and more of the true neighbours are near. Coordinate-wise medians
-keep fewer, and epochs of the optimiser with the landmarks held fixed fewer still (`benchmarks/README.md`).
+map that was laid out with the held-out rows, and more of the true neighbors are near. Coordinate-wise medians
+keep fewer, and epochs of the optimizer with the landmarks held fixed fewer still (`benchmarks/README.md`).
 """
 
 import logging

@@ -1,6 +1,6 @@
 """The two tables of new rows: where each was placed, and what is to be said of it.
 
-Belongs here: kinds, order, sentences and columns. What stands in them was found by `placement` and `labels`.
+Scope: kinds, order, sentences and columns. What stands in them was found by `placement` and `labels`.
 """
 
 import math
@@ -189,11 +189,11 @@ def _other_reason(
 ) -> str:
     """Why a row is of a kind that is not about its label, in a sentence."""
     if kind == "new_class":
-        return f"No training row is labelled {class_labels[row].as_py()}."
+        return f"No training row is labeled {class_labels[row].as_py()}."
     if kind == "near_duplicate":
         original, similarity = placement.neighbors.rows[row, 0], placement.neighbors.similarities[row, 0]
         return (
-            f"Says nearly the same as training row {landmarks.ids[original]}, which is labelled "
+            f"Says nearly the same as training row {landmarks.ids[original]}, which is labeled "
             f"{landmarks.classes[landmarks.labels[original]]} (similarity {similarity:.2f})."
         )
     share = placement.distance_percentile[row]

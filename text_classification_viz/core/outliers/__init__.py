@@ -1,4 +1,4 @@
-"""Which rows of a labelled training set deserve a second look, and why.
+"""Which rows of a labeled training set deserve a second look, and why.
 
 No network is trained. Every row is predicted from the other rows alone (`ridge`, `votes`, joined in `blocks`);
 logistic regression turns these predictions into class probabilities (`regression`), and a model of how labels

@@ -1,6 +1,6 @@
 """Texts on more than one topic.
 
-Belongs here: a multi-label head on the blocks, taught what two topics look like by mixtures of rows with
+Scope: a multi-label head on the blocks, taught what two topics look like by mixtures of rows with
 different labels, and what it says of a row together with the row's label. Entropy of the class probabilities does
 not do: read blind, 1 of 16 of its top rows held both topics. Nor do disagreement of headline and description, or a
 second head that tells mixtures from rows: they find joined texts and fail on real documents with two topics.
@@ -13,7 +13,7 @@ import numpy as np
 from text_classification_viz.core.label_model import Blocks, fit_sigmoids, linear, one_hot, sigmoid
 
 # One mixture for every so many rows: twice as many gain .005 of AUROC on joined texts and lose as much on real
-# documents with two topics. The neighbours of each are searched among all rows, which costs most of all here, so
+# documents with two topics. The neighbors of each are searched among all rows, which costs most of all here, so
 # only so many are different; with twice as many the AUROC is the same.
 ROWS_PER_MIXTURE, MAX_DIFFERENT = 4, 2000
 MIXING = (0.35, 0.65)  # share of the first parent: both topics stay audible
@@ -42,7 +42,7 @@ def topic_strengths(blocks: Blocks, seed: int) -> np.ndarray:
     pairs = draw_pairs(blocks.labels, min(n_mixtures, MAX_DIFFERENT), rng)
     share = rng.uniform(*MIXING, size=(len(pairs), 1)).astype(np.float32)
     mixed = share * blocks.vectors[pairs[:, 0]] + (1 - share) * blocks.vectors[pairs[:, 1]]
-    # Two opposite vectors in equal parts leave nothing to normalise; they stay the zero vector.
+    # Two opposite vectors in equal parts leave nothing to normalize; they stay the zero vector.
     lengths = np.linalg.norm(mixed, axis=1, keepdims=True)
     mixed = np.divide(mixed, lengths, out=np.zeros_like(mixed), where=lengths > 0)
 

@@ -1,6 +1,6 @@
 """Texts unlike the rest of the corpus, whatever their label.
 
-Belongs here: two distances that miss different junk. Junk that repeats has near neighbours (itself), and random
+Scope: two distances that miss different junk. Junk that repeats has near neighbors (itself), and random
 words lie inside the cloud as a whole: each is plain to the other distance.
 """
 

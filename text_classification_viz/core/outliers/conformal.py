@@ -1,6 +1,6 @@
 """Candidate labels: sets of classes that hold a row's label with a chosen coverage.
 
-Belongs here: split-conformal prediction with the least ambiguous sets (LAC; Sadinle, Lei and Wasserman, 2019).
+Scope: split-conformal prediction with the least ambiguous sets (LAC; Sadinle, Lei and Wasserman, 2019).
 """
 
 import numpy as np

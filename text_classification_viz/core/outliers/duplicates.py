@@ -1,6 +1,6 @@
 """Rows whose texts say the same, and whether their labels do.
 
-Belongs here: near-duplicates by the similarity of vectors, except where the numbers in the texts differ.
+Scope: near-duplicates by the similarity of vectors, except where the numbers in the texts differ.
 """
 
 import re
@@ -39,7 +39,7 @@ def find_duplicates(
 ) -> Duplicates:
     """Group rows that are joined by a chain of near-duplicates; the lowest id of a group represents it.
 
-    Two neighbours are near-duplicates if their cosine similarity reaches `min_similarity` and every number
+    Two neighbors are near-duplicates if their cosine similarity reaches `min_similarity` and every number
     stands between the same words in both. Sentence embeddings hardly see numbers: "Report - March 2" and
     "Report - June 7" reach 0.98, and are two texts.
 
@@ -48,7 +48,7 @@ def find_duplicates(
     ids, texts, labels
         Of the n rows; labels are integers.
     neighbors, similarities
-        Neighbour lists, (n, k) each.
+        Neighbor lists, (n, k) each.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -1,6 +1,6 @@
 """Why each row is listed, in one plain sentence.
 
-Belongs here: words. What they say was found elsewhere, and which of it counts is decided by the row's kind.
+Scope: words. What they say was found elsewhere, and which of it counts is decided by the row's kind.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def label_among_neighbors(label: int, tally: np.ndarray, classes: np.ndarray) ->
     if tally[label] and label not in named:
         named.append(label)
     first, *others = named
-    sentence = f"Labelled {classes[label]}; of its {tally.sum()} nearest rows {tally[first]} are {classes[first]}"
+    sentence = f"Labeled {classes[label]}; of its {tally.sum()} nearest rows {tally[first]} are {classes[first]}"
     return sentence + "".join(f", {tally[class_]} {classes[class_]}" for class_ in others)
 
 
@@ -56,7 +56,7 @@ def reason_of_decision(
 
 
 def _another_label(findings: Findings, row: int) -> str:
-    """The neighbours, and where another class than the suggested one leads among them, the probabilities."""
+    """The neighbors, and where another class than the suggested one leads among them, the probabilities."""
     label, suggested, tally = findings.labels[row], findings.noise.suggested[row], findings.tally[row]
     other = findings.classes[suggested]
     sentence = label_among_neighbors(label, tally, findings.classes)
@@ -76,7 +76,7 @@ def _two_topics(findings: Findings, row: int) -> str:
     label, strengths = findings.labels[row], findings.strengths[row]
     others = [topic for topic in np.argsort(-strengths) if topic != label and strengths[topic] >= PRESENT]
     names = [f"{findings.classes[topic]} ({strengths[topic]:.0%})" for topic in others]
-    return f"Labelled {findings.classes[label]}, and likely about {_join(names)} as well."
+    return f"Labeled {findings.classes[label]}, and likely about {_join(names)} as well."
 
 
 def _unlike_the_rest(findings: Findings, row: int) -> str:
@@ -104,7 +104,7 @@ def _copy(findings: Findings, row: int) -> str:
 
 def _nothing(findings: Findings, row: int) -> str:
     label, tally = findings.labels[row], findings.tally[row]
-    return f"Labelled {findings.classes[label]}, as are {tally[label]} of its {tally.sum()} nearest rows."
+    return f"Labeled {findings.classes[label]}, as are {tally[label]} of its {tally.sum()} nearest rows."
 
 
 def _join(names: list[str]) -> str:

@@ -89,8 +89,8 @@ def outlier_report(
     set, the strongly present topics and the suggestion, likeliest first.
 
     Rows that a reviewer has decided on are settled: ranked behind the open ones, with the score 0 and no kind but
-    `none`. All others are scored with the decisions applied: a relabelled row counts with its new label, a
-    confirmed or new label is taken as right by the noise model, and a dropped row is nobody's neighbour.
+    `none`. All others are scored with the decisions applied: a relabeled row counts with its new label, a
+    confirmed or new label is taken as right by the noise model, and a dropped row is nobody's neighbor.
     `class_label` stays the label that upstream gave; `neighbor_labels` are those in force.
 
     Parameters

@@ -1,6 +1,6 @@
 """The published table of the outlier report.
 
-Belongs here: columns and order. What stands in them was found elsewhere.
+Scope: columns and order. What stands in them was found elsewhere.
 """
 
 from typing import Any
@@ -79,7 +79,7 @@ def _scored_rows(train_df: pa.Table, findings: Findings, kinds: np.ndarray) -> p
             "tally_counts": tally_counts,
             "neighbor_ids": lists_like(nearest, findings.ids[nearest].ravel()),
             "neighbor_labels": lists_like(nearest, classes[findings.labels[nearest]].ravel()),
-            # Cut first: a long one that is many rows' neighbour would be there as often.
+            # Cut first: a long one that is many rows' neighbor would be there as often.
             "neighbor_headlines": lists_like(
                 nearest,
                 pc.utf8_slice_codeunits(train_df["headline"], 0, EVIDENCE_CHARACTERS).take(nearest.ravel()),

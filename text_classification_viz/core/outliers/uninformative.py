@@ -1,6 +1,6 @@
 """Texts with hardly any words: nothing that a label could be judged by.
 
-Belongs here: telling words from numbers, punctuation, emoji, addresses and markup in any language. What the
+Scope: telling words from numbers, punctuation, emoji, addresses and markup in any language. What the
 vectors say does not count here.
 """
 

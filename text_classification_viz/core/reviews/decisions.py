@@ -1,6 +1,6 @@
 """People's decisions about labels: which one stands for each row, and the training table with them applied.
 
-Belongs here: what a decision is, and what the training set makes of it. Finding and reading files is for
+Scope: what a decision is, and what the training set makes of it. Finding and reading files is for
 `storage.review_files`, what Label Studio writes for `core.label_studio`.
 """
 
@@ -130,14 +130,14 @@ class CorrectedTrainingSet:
     table
         Schema `TRAIN`, in the order of the training set. `embedding_row` still points into `train_vectors`, so
         it skips the rows that were dropped.
-    relabelled
+    relabeled
         Rows by (old label, new label).
     dropped
         Rows by label.
     """
 
     table: pa.Table
-    relabelled: Counter[tuple[str, str]]
+    relabeled: Counter[tuple[str, str]]
     dropped: Counter[str]
 
 

@@ -1,6 +1,6 @@
 """What a review of the suspects is worth to whoever trains next.
 
-Belongs here: the cross-validated estimate. How suspects are found stands in `outliers`.
+Scope: the cross-validated estimate. How suspects are found stands in `outliers`.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """Exchange with Label Studio: rows to review as tasks, and annotations back as decisions.
 
-Belongs here: the forms of Label Studio's labelling interface, tasks and full JSON export
+Scope: the forms of Label Studio's labeling interface, tasks and full JSON export
 (https://labelstud.io/guide/task_format). Which decisions stand is for `core.reviews` to say.
 """
 
@@ -39,7 +39,7 @@ EXPORT_AGAIN = "export the project from Label Studio again, in the format JSON (
 
 
 def label_studio_config(classes: Sequence[str]) -> str:
-    """Make the labelling interface, as XML: the row, why it is listed, and a choice of `classes`.
+    """Make the labeling interface, as XML: the row, why it is listed, and a choice of `classes`.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """How `publishing` keeps its promises on a disk: temporary names, locks, flushes and one rename.
 
-Belongs here: the system calls of a writer, and what clears up after one that died.
+Scope: the system calls of a writer, and what clears up after one that died.
 """
 
 import errno

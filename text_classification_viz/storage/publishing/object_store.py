@@ -1,6 +1,6 @@
 """How `publishing` keeps its promises on an object store that speaks S3: whole uploads, and nothing left over.
 
-Belongs here: all that knows of s3fs, down to what its errors mean. An object appears, or takes the place of an
+Scope: all that knows of s3fs, down to what its errors mean. An object appears, or takes the place of an
 earlier one, when its upload is complete and not before, so a file is written on this machine first and sent then.
 """
 

@@ -1,6 +1,6 @@
 """Publishing files and folders whole: a reader sees the last good result or the new one, never a part.
 
-Belongs here: what is promised wherever results go. How it is kept is the business of `disk` for a folder of this
+Scope: what is promised wherever results go. How it is kept is the business of `disk` for a folder of this
 machine, and of `object_store` for s3://bucket/prefix; what the bytes mean is the callers'.
 """
 

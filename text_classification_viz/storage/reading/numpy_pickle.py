@@ -1,6 +1,6 @@
 """What numpy's classes and functions in a pickle stand for: an array that is described but not yet made.
 
-Belongs here: the exact shapes in which numpy 1 and 2 pickle an array and a dtype. A structured dtype is refused
+Scope: the exact shapes in which numpy 1 and 2 pickle an array and a dtype. A structured dtype is refused
 with everything else that is not on the list: its flags can make numpy take bytes for pointers.
 """
 

@@ -1,6 +1,6 @@
 """The pickle opcodes, read as data: nothing is imported, called or built but plain values and stand-ins.
 
-Belongs here: what each opcode does to the stack and the memo, and the limits that hold for every file. What a
+Scope: what each opcode does to the stack and the memo, and the limits that hold for every file. What a
 certain file may hold is a `Grammar`, and what its stand-ins mean is for the module of that file to say. The
 machine that comes with Python is no alternative, even with an allow-list of classes: handing it numpy's own
 classes lets a crafted file crash the process.

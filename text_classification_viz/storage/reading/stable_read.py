@@ -1,6 +1,6 @@
 """Reading a file that another process may be rewriting: whole, unchanged while read, and hashed on the way.
 
-Belongs here: opening, hashing, and trying again while the file changes. What the bytes mean is the business of
+Scope: opening, hashing, and trying again while the file changes. What the bytes mean is the business of
 the parsers, which read from an `UpstreamFile`. The file is never memory-mapped: its writer truncates and fills
 the same inode, which would end a process that has it mapped with SIGBUS.
 """

@@ -1,6 +1,6 @@
 """JSON as its standard has it (RFC 8259), without what Python's own reader lets pass.
 
-Belongs here: from a text to plain values. What they mean is for whoever reads the file to say.
+Scope: from a text to plain values. What they mean is for whoever reads the file to say.
 """
 
 import json

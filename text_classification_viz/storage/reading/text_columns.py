@@ -1,6 +1,6 @@
 """Tables of ids and texts, from files that may be damaged or made to harm.
 
-Belongs here: taking columns piece by piece within limits, and reading them from Parquet. Which columns a file has
+Scope: taking columns piece by piece within limits, and reading them from Parquet. Which columns a file has
 to have stands with its forms (`train_set_file`, `incoming_file`).
 
 A small file can stand for many long rows, so rows and bytes of text are counted before memory is set aside for

@@ -1,6 +1,6 @@
 """What all pictures of maps share: sizes, the frame of a map, titles, a key, and the files that are written.
 
-Belongs here: paper, not points. What stands on it, `map_picture` and `change_plot` say.
+Scope: paper, not points. What stands on it, `map_picture` and `change_plot` say.
 """
 
 import io
@@ -212,7 +212,7 @@ def write_cased(
 
 
 def casing(width: float, theme: Theme) -> "list[AbstractPathEffect]":
-    """What keeps letters and marks apart from the points that they stand on: a rim in the background's colour."""
+    """What keeps letters and marks apart from the points that they stand on: a rim in the background's color."""
     from matplotlib.patheffects import withStroke
 
     return [withStroke(linewidth=2 * width, foreground=theme.background, alpha=0.9)]
@@ -260,7 +260,7 @@ def _svg(figure: "Figure") -> bytes:
 
 
 def with_palette(picture: "Image") -> bytes:
-    """The picture as PNG in at most `THUMBNAIL_COLORS` colours, for a thumbnail."""
+    """The picture as PNG in at most `THUMBNAIL_COLORS` colors, for a thumbnail."""
     from PIL.Image import Quantize
 
     png = io.BytesIO()

@@ -1,6 +1,6 @@
 """Picture of what changed between two maps of the same rows: who moved and how far, who is new, who is gone.
 
-Belongs here: that one picture. Maps by themselves, and what all pictures share, stand in `plots`.
+Scope: that one picture. Maps by themselves, and what all pictures share, stand in `plots`.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from text_classification_viz.views.plots.canvas import Canvas, MapPictures, fit_
 from text_classification_viz.views.plots.colors import readable, rgb
 from text_classification_viz.views.plots.map_picture import POINTS_ABOVE, point_area, show_points
 
-NEW, MOVED = "#D55E00", "#0072B2"  # Okabe and Ito's, told apart by the colour-blind too
+NEW, MOVED = "#D55E00", "#0072B2"  # Okabe and Ito's, told apart by the color-blind too
 MARK_CONTRAST = 3.0  # WCAG's for what is no text
 ARROW_WIDTH = 0.0015  # of the picture's
 ARROWS = 400  # of the rows that moved farthest; more would cover the map

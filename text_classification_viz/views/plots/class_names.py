@@ -1,6 +1,6 @@
 """Where the names of classes stand on a map, so that each is on its points and none covers another.
 
-Belongs here: geometry of densities and boxes. Letters and colours are not.
+Scope: geometry of densities and boxes. Letters and colors are not.
 """
 
 from dataclasses import dataclass

@@ -21,15 +21,15 @@ DARK_FROM = 0.6  # of the largest share: numbers are white from there
 
 
 def draw_class_overlap(overlap: ClassOverlap) -> MapPictures:
-    """Draw the neighbours' labels and the noise model's transition side by side, as PNG."""
+    """Draw the neighbors' labels and the noise model's transition side by side, as PNG."""
     from matplotlib.figure import Figure
     from PIL import Image
 
     figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained", facecolor="white")
     near, noise = figure.subplots(1, 2)
     _heat_map(near, overlap.neighbor_shares, overlap.classes)
-    near.set_title("Labels of the nearest neighbours, %")
-    near.set(ylabel="label of the row", xlabel="label of the neighbour")
+    near.set_title("Labels of the nearest neighbors, %")
+    near.set(ylabel="label of the row", xlabel="label of the neighbor")
     _heat_map(noise, overlap.transition, overlap.classes)
     noise.set_title("Labels given, by the noise model, %")
     noise.set(ylabel="class that is meant", xlabel="label that is given")
@@ -42,7 +42,7 @@ def draw_class_overlap(overlap: ClassOverlap) -> MapPictures:
 
 
 def _heat_map(axes: "Axes", shares: np.ndarray, classes: np.ndarray) -> None:
-    """Percentages beside the diagonal, which would outshine them: most neighbours and labels agree."""
+    """Percentages beside the diagonal, which would outshine them: most neighbors and labels agree."""
     n_classes = len(classes)
     others = np.where(np.eye(n_classes, dtype=bool), np.nan, shares)
     largest = np.nanmax(others, initial=NUMBERS_FROM)

@@ -1,6 +1,6 @@
-"""The colours of classes, and the light and the dark theme.
+"""The colors of classes, and the light and the dark theme.
 
-Belongs here: which colour is used, and how it is fitted to what it stands on. Who draws with it is not.
+Scope: which color is used, and how it is fitted to what it stands on. Who draws with it is not.
 """
 
 from dataclasses import dataclass
@@ -42,13 +42,13 @@ DARK = Theme(background="#15171C", ink="#F2F2F2", faint_ink="#A8ABB2", pale="#56
 
 
 def class_colors(n_classes: int, theme: Theme) -> np.ndarray:
-    """(n_classes, 3) sRGB in [0, 1]: the colours of the classes in their order, for points."""
+    """(n_classes, 3) sRGB in [0, 1]: the colors of the classes in their order, for points."""
     colors = [readable(color, theme.background, theme.point_contrast) for color in COLORS]
     return np.array(colors)[np.arange(n_classes) % len(COLORS)]
 
 
 def readable(color: str | np.ndarray, background: str, least_contrast: float) -> np.ndarray:
-    """(3,) sRGB in [0, 1]: the colour, darkened on a light background or lightened on a dark one as needed.
+    """(3,) sRGB in [0, 1]: the color, darkened on a light background or lightened on a dark one as needed.
 
     `color` is #RRGGBB or (3,) sRGB in [0, 1].
     """

@@ -1,6 +1,6 @@
-"""The picture of one map: points in the colours of their classes, rows ringed, names on the classes' regions.
+"""The picture of one map: points in the colors of their classes, rows ringed, names on the classes' regions.
 
-Belongs here: what is drawn, and in which order. How points become pixels, where names fit and what the paper is
+Scope: what is drawn, and in which order. How points become pixels, where names fit and what the paper is
 like, the modules beside this one say.
 """
 
@@ -52,7 +52,7 @@ def draw_map(
     made_on: str | None = None,
     rings: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> MapPictures:
-    """Draw a map coloured by label, with the name of each label on its dense regions.
+    """Draw a map colored by label, with the name of each label on its dense regions.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def draw_map(
 
 
 def show_points(canvas: Canvas, places: np.ndarray, colors: np.ndarray) -> None:
-    """Shade points (n, 2) in their colours (n, 3) over the frame."""
+    """Shade points (n, 2) in their colors (n, 3) over the frame."""
     width, height = (round(canvas.resolution * pixels) for pixels in canvas.frame_size)
     pixels = in_frame(canvas, places) * [1, -1] * [width, height] + [0, height]
     radius = np.sqrt(point_area(canvas, len(places))) / 2 * canvas.paper.dpi / POINTS_PER_INCH
@@ -97,7 +97,7 @@ def point_area(canvas: Canvas, n_points: int) -> float:
 
 
 def ring_rows(canvas: Canvas, places: np.ndarray, colors: np.ndarray, rings: Mapping[str, np.ndarray]) -> None:
-    """Ring rows in ink cased with the background, each point in its own colour whatever lies over it."""
+    """Ring rows in ink cased with the background, each point in its own color whatever lies over it."""
     theme, scale = canvas.theme, canvas.scale**0.5  # smaller ones would be lost on a thumbnail
     key = {}
     for (words, rows), (sign, mark, size) in zip(rings.items(), RING_MARKS, strict=False):
@@ -112,7 +112,7 @@ def ring_rows(canvas: Canvas, places: np.ndarray, colors: np.ndarray, rings: Map
 
 
 def name_classes(canvas: Canvas, regions: Regions, names: np.ndarray, colors: np.ndarray) -> None:
-    """Write each class's name on its dense regions, in its own colour cased with the background."""
+    """Write each class's name on its dense regions, in its own color cased with the background."""
     size = np.array(canvas.frame_size)
     centers = in_frame(canvas, regions.places) * size
     depths = in_frame(canvas, regions.places + [0, 1] * regions.heights[:, None])[:, 1] * size[1] - centers[:, 1]

@@ -1,6 +1,6 @@
 """Picture of new rows on the map of the training rows.
 
-Belongs here: that one picture. Maps by themselves, and what all pictures share, stand in `plots`.
+Scope: that one picture. Maps by themselves, and what all pictures share, stand in `plots`.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ def draw_new_rows(
     subtitle: str,
     made_on: str | None = None,
 ) -> MapPictures:
-    """Draw the training rows pale, over them the new rows in the colours of their classes.
+    """Draw the training rows pale, over them the new rows in the colors of their classes.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""Points to pixels: colour tells which classes are there, opacity how many points.
+"""Points to pixels: color tells which classes are there, opacity how many points.
 
-Belongs here: arithmetic on arrays of pixels. Where a map ends and what is written on it is not.
+Scope: arithmetic on arrays of pixels. Where a map ends and what is written on it is not.
 """
 
 import numpy as np
@@ -14,10 +14,10 @@ FEW = 6.0  # so many points on each other are opaque in any case
 
 
 def shade(places: np.ndarray, colors: np.ndarray, radius: float, width: int, height: int) -> np.ndarray:
-    """Draw points as discs whose colours mix where they overlap, and whose opacity grows with the logarithm.
+    """Draw points as discs whose colors mix where they overlap, and whose opacity grows with the logarithm.
 
     Points drawn over each other hide how many there are, and which class came first. Here a pixel has the mean
-    colour, in amounts of light, of the discs that cover it, and an opacity by the logarithm of their number, as
+    color, in amounts of light, of the discs that cover it, and an opacity by the logarithm of their number, as
     datashader draws it.
 
     Parameters

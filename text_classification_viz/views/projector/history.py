@@ -1,6 +1,6 @@
 """What TensorBoard's other tabs show of a run: its figures and pictures, one step after those of earlier runs.
 
-Belongs here: events files. Each run holds those of the runs before it and one of its own, so that a server opened
+Scope: events files. Each run holds those of the runs before it and one of its own, so that a server opened
 on the newest run alone, as the projector asks for, shows how the figures went. Not here: which figures.
 """
 

@@ -1,6 +1,6 @@
 """A run of the Embedding Projector as one HTML file that opens on the first map, with no click and no server.
 
-Belongs here: the page around the projector's own script, which comes from the installed TensorBoard, and the few
+Scope: the page around the projector's own script, which comes from the installed TensorBoard, and the few
 lines that load the first bookmark. These lean on names inside TensorBoard 2.21 (`vz-projector.ts`,
 `vz-projector-bookmark-panel.ts`, `vz-projector-projections-panel.ts`), so a test opens the page in a browser. Not
 here: the files of the run, which are `projector`'s.
@@ -83,7 +83,7 @@ open().catch((error) => { document.body.textContent = 'The map cannot be shown: 
 def projector_page(run: Path) -> bytes:
     """Pack a run that `projector.write_run` wrote, with at least one layout, into one HTML file.
 
-    It holds all vectors, so that nearest neighbours are as exact as in TensorBoard on them: the browser is kept
+    It holds all vectors, so that nearest neighbors are as exact as in TensorBoard on them: the browser is kept
     from computing principal components, and needs no smaller tensor to open fast.
 
     Raises

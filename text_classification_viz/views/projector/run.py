@@ -1,6 +1,6 @@
 """Runs for TensorBoard's Embedding Projector: vectors, metadata, and maps as bookmarks that open with one click.
 
-Belongs here: the files of one run and what the projector asks of them. Not here: what the other tabs show of it
+Scope: the files of one run and what the projector asks of them. Not here: what the other tabs show of it
 (`projector_history`), the page that needs no TensorBoard (`projector_page`), which rows and maps go into a run,
 where it is published and when old ones go. Limits and file formats are those of TensorBoard 2.21,
 `tensorboard/plugins/projector`: `projector_plugin.py` on the server, `vz_projector/*.ts` in the browser.
@@ -30,7 +30,7 @@ COMPONENTS = "components_of_train"  # of tensors with equally many rows, the fir
 N_COMPONENTS = 200  # of more dimensions the browser makes so many by random projection (PCA_SAMPLE_DIM, data.ts)
 MANY_ROWS = 5_000  # from here on the browser's own principal components are what people wait for
 MAX_ROWS = 100_000  # the browser asks for no more (LIMIT_NUM_POINTS, data-provider-server.ts)
-MAX_COLORS = 50  # text with more distinct values is not offered for colouring (NUM_COLORS_COLOR_MAP, data.ts)
+MAX_COLORS = 50  # text with more distinct values is not offered for coloring (NUM_COLORS_COLOR_MAP, data.ts)
 NO_COLORING = "No color map"  # what the browser calls it (vz-projector-data-panel.ts)
 MIN_DIMENSIONS = 3  # vectors of two draw an empty plot, since the first view has three principal components
 MAX_CELL_CHARS = 200  # a card beside the map shows all texts of a point; a long one pushes the rest off it
@@ -40,7 +40,7 @@ STRAY_PERCENT = 0.1  # points at each end of an axis that do not count for the e
 STRAY_MARGIN = 0.1  # and are drawn no farther beyond it than so much of it
 SIGNIFICANT_DIGITS = 6  # of the largest coordinate: under a pixel at any zoom
 SHOWN_COMPONENTS = 10  # those that the browser offers (NUM_PCA_COMPONENTS, data.ts)
-SPHERIZED_DIMENSIONS = 50  # from here on the browser centres and normalises (THRESHOLD_DIM_NORMALIZE)
+SPHERIZED_DIMENSIONS = 50  # from here on the browser centres and normalizes (THRESHOLD_DIM_NORMALIZE)
 CAMERA_DISTANCE = 4.0  # START_CAMERA_POS_2D, scatterPlot.ts
 CAMERA_POSITION_3D = [0.45, 0.9, 1.6]  # START_CAMERA_POS_3D, scatterPlot.ts
 MIN_PROPORTION = 0.01  # a camera that looks along the "up" direction has no picture
@@ -53,7 +53,7 @@ class Layout:
     Attributes
     ----------
     label
-        What people click, such as "UMAP, 10 neighbours". It alone says how the map came about: the projector
+        What people click, such as "UMAP, 10 neighbors". It alone says how the map came about: the projector
         shows every map under its tab "UMAP". About 35 characters fit on a line.
     coordinates
         (n, 2 or 3) float, finite; row i belongs to row i of the vectors.
@@ -80,7 +80,7 @@ def write_run(
 
     Before anything else the browser computes principal components, for which people wait where there are many
     rows and dimensions. So of `MANY_ROWS` and more the tensor that opens holds `N_COMPONENTS` principal
-    components, and the vectors are the second. Both have the same maps. Of ten nearest neighbours by the vectors,
+    components, and the vectors are the second. Both have the same maps. Of ten nearest neighbors by the vectors,
     nine are among the nearest by 200 components; of 50, which open hardly faster, it would be five.
 
     Parameters
@@ -97,7 +97,7 @@ def write_run(
         drawn nearer, all other points where they are; 2D maps keep their proportions, while of 3D maps the
         projector stretches each axis to fill a cube.
     color_by
-        Column of `metadata` that colours the bookmarks.
+        Column of `metadata` that colors the bookmarks.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def write_run(
     cells = {name: _cells(metadata[name].slice(0, MAX_ROWS)) for name in metadata.column_names}
     coloring = color_by
     if len(set(cells[color_by])) > MAX_COLORS and not _is_numeric(metadata[color_by]):
-        log.warning("The projector cannot colour by %s: more than %d values", color_by, MAX_COLORS)
+        log.warning("The projector cannot color by %s: more than %d values", color_by, MAX_COLORS)
         coloring = NO_COLORING
 
     files = {name: _write_numbers(folder, name, tensor) for name, tensor in tensors.items()}
@@ -225,7 +225,7 @@ def _bookmark(layout: Layout, components: np.ndarray) -> dict[str, Any]:
 
     Loading throws where "projections", "selectedPoints" or anything of PCA, t-SNE or the custom projection is
     missing. The settings of t-SNE and UMAP are what the browser's own "Run" would start with, and those of the
-    maps that people made there by hand: 10 neighbours; perplexity 5, learning rate 1.
+    maps that people made there by hand: 10 neighbors; perplexity 5, learning rate 1.
     """
     map_points = _with_strays_nearer(layout.coordinates[: len(components)])
     flat = map_points.shape[1] == 2

@@ -1,7 +1,7 @@
 """What the triage page is told: tables as JSON, small enough for a file that opens at once.
 
-Belongs here: which rows the page has, and how they are written down; `web/data.js` reads it. Text is written once
-(a neighbour is a number of a row), numbers as base64 of little-endian arrays, ids as text: JavaScript's numbers
+Scope: which rows the page has, and how they are written down; `web/data.js` reads it. Text is written once
+(a neighbor is a number of a row), numbers as base64 of little-endian arrays, ids as text: JavaScript's numbers
 end at 2^53.
 """
 
@@ -47,7 +47,7 @@ def triage_data(report: pa.Table, maps: Sequence[PageMap], max_rows: int = MAX_R
     """Put down everything that the page shows.
 
     Of more than `max_rows` rows, the page has all suspects, those with another finding (of each kind the first,
-    where there is no room for all), and a sample of the others that leaves each class its share. Neighbours that
+    where there is no room for all), and a sample of the others that leaves each class its share. Neighbors that
     are not among them are there by headline and label alone.
 
     Parameters

@@ -1,6 +1,6 @@
 """The triage page: a map and a table of the rows whose labels are in question, and what a reviewer decides.
 
-Belongs here: the page as a whole. What it is told stands in `triage_data`, how sources become one file in
+Scope: the page as a whole. What it is told stands in `triage_data`, how sources become one file in
 `single_file`, how it looks and behaves in the folder `web`.
 """
 

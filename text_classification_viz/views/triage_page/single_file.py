@@ -1,6 +1,6 @@
 """One HTML file of many sources, which may run its own scripts and nothing else.
 
-Belongs here: joining our modules, taking DataTables from the package that carries it, and the policy that the
+Scope: joining our modules, taking DataTables from the package that carries it, and the policy that the
 browser holds the page to. What a page shows is not known here.
 
 An inline module cannot import its siblings, and a file opened from disk cannot load them. So each of our modules,

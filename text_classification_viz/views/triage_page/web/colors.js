@@ -1,8 +1,8 @@
-// Colours of classes, and of the theme as the style sheet has it.
+// Colors of classes, and of the theme as the style sheet has it.
 
 import { element } from "./dom.js";
 
-const DARKEST_ON_DARK = 0.16; // relative luminance below which a colour is lightened on a dark ground
+const DARKEST_ON_DARK = 0.16; // relative luminance below which a color is lightened on a dark ground
 const BRIGHTEST_TEXT = 0.22; // above which one is darkened for letters on a light ground
 
 function channels(hex) {
@@ -56,7 +56,7 @@ export function isDark() {
 export function setUpTheme(button, saved, save, onChange) {
   const apply = (scheme) => {
     document.documentElement.style.colorScheme = scheme;
-    button.setAttribute("aria-label", isDark() ? "Use light colours" : "Use dark colours");
+    button.setAttribute("aria-label", isDark() ? "Use light colors" : "Use dark colors");
     onChange();
   };
   button.addEventListener("click", () => {

@@ -18,7 +18,7 @@ function listReader({ ends, codes, values }) {
   };
 }
 
-// Rows from `count` on are only mentioned as neighbours: they have an id, a headline and a label.
+// Rows from `count` on are only mentioned as neighbors: they have an id, a headline and a label.
 export function readRows(data) {
   const columns = ["label", "suggestion", "kind", "reason", "rank", "score", "two_topics", "reviewed", "conflict"];
   const reasons = unpack(data.reason);
@@ -28,7 +28,7 @@ export function readRows(data) {
     duplicateOf: unpack(data.duplicate_of),
     reason: (row) => data.reasons[reasons[row]],
     neighbors: listReader(data.neighbors),
-    // by place among the neighbours of all rows: in force, where `label` is upstream's, which a decision has to name
+    // by place among the neighbors of all rows: in force, where `label` is upstream's, which a decision has to name
     neighborLabel: unpack(data.neighbor_labels),
     candidates: listReader(data.candidates),
     tally: listReader(data.tally),

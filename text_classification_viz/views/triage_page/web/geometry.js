@@ -76,7 +76,7 @@ export function densestPlaces(x, y, classOf, nClasses) {
   });
 }
 
-// The mean of each cell and its two neighbours `step` away.
+// The mean of each cell and its two neighbors `step` away.
 function blur(grid, step) {
   return grid.map((value, i) => ((grid[i - step] ?? 0) + value + (grid[i + step] ?? 0)) / 3);
 }

@@ -39,7 +39,7 @@ export function drawRing(context, kind, dotRadius, opacity, isDark) {
   context.stroke(new Path2D(ringPath(kind, radius)));
 }
 
-// The same ring for a button or a cell, in the colour of the text around it.
+// The same ring for a button or a cell, in the color of the text around it.
 export function kindGlyph(kind) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const path = document.createElementNS(svg.namespaceURI, "path");

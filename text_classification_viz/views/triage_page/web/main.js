@@ -219,7 +219,7 @@ function showMap(index) {
   byId("map-facts").textContent = [part, parameters].filter(Boolean).join("; ");
   byId("points").setAttribute(
     "aria-label",
-    `${name} map of ${number(Math.min(total, rows.count))} rows, coloured by class`,
+    `${name} map of ${number(Math.min(total, rows.count))} rows, colored by class`,
   );
   if (current >= 0) goTo(current);
 }

@@ -136,7 +136,7 @@ export function createMap(points, marks, rows) {
     }
   }
 
-  // Strokes in the colour of the ground first, so that what follows stands out anywhere.
+  // Strokes in the color of the ground first, so that what follows stands out anywhere.
   function cased(color, width, stroke) {
     context.strokeStyle = getComputedStyle(points).backgroundColor;
     context.fillStyle = color;

@@ -10,7 +10,7 @@ export function createRaster(context) {
   let stride = 0;
 
   return {
-    // Starts a picture of one colour, "rgb(r, g, b)"; sizes in pixels of the device.
+    // Starts a picture of one color, "rgb(r, g, b)"; sizes in pixels of the device.
     begin(width, height, ground) {
       const [red, green, blue] = ground.match(/\d+/g).map(Number);
       if (picture?.width !== width + 2 * MARGIN || picture.height !== height + 2 * MARGIN) {
