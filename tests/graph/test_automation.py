@@ -254,6 +254,7 @@ def test_job_holds_all_our_assets_and_none_of_upstream(storage):
         "reviewed_labels",
         "corrected_train_df",
         "class_overlap",
+        "current_state",
         "review_gain",
         "label_studio_tasks",
         "row_changes",

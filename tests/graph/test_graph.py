@@ -327,5 +327,5 @@ def test_settings_out_of_range_fail_and_name_the_field(copy_of_finished, asset, 
 
 
 def test_unknown_setting_is_refused_at_launch(finished):
-    with pytest.raises(dg.DagsterInvalidConfigError, match="n_neighbors"):
-        finished[0].run(umap_projection={"config": {"n_neighbors": 5}})
+    with pytest.raises(dg.DagsterInvalidConfigError, match="n_neighbor_rows"):
+        finished[0].run(umap_projection={"config": {"n_neighbor_rows": 5}})

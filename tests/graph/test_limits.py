@@ -40,6 +40,7 @@ def assert_map(graph, asset: str, n_rows: int) -> None:
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 3])
+@pytest.mark.slow
 def test_few_rows_have_what_can_be_made_of_them(tmp_path, n_rows):
     graph = make_graph(tmp_path, make_training_set(n_rows, n_classes=min(n_rows, 2)))
     found = failures(graph.run(raise_on_error=False))
@@ -107,6 +108,7 @@ def test_lengths_at_the_ends_of_float32(tmp_path, factor):
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_odd_labels_and_ids_arrive_exactly(tmp_path):
     sound = make_training_set(8 * len(ODD_LABELS), n_classes=len(ODD_LABELS))
     class_labels = {str(class_): label for class_, label in enumerate(ODD_LABELS)}
@@ -126,6 +128,7 @@ def test_odd_labels_and_ids_arrive_exactly(tmp_path):
 
 
 @pytest.mark.parametrize("n_dimensions", [2, 1_024])
+@pytest.mark.slow
 def test_few_and_many_dimensions(tmp_path, n_dimensions):
     graph = make_graph(tmp_path, make_training_set(60, n_classes=2, n_dimensions=n_dimensions))
     assert graph.run().success
@@ -169,6 +172,7 @@ def crowded(n_rows: int, n_classes: int, n_dimensions: int) -> TrainingSet:
     )
 
 
+@pytest.mark.slow
 def test_class_of_one_row_is_a_class(tmp_path):
     categories = SOUND.table["category"].to_pylist()
     categories[10] = "alone"
@@ -182,6 +186,7 @@ def test_class_of_one_row_is_a_class(tmp_path):
     assert "ALONE" in set(graph.defs.load_asset_value("sampled_train_df")["class_label"])
 
 
+@pytest.mark.slow
 def test_some_vectors_of_zeros_are_rows_like_others(tmp_path):
     """As an embedder gives for an empty text; they have no direction, and so no neighbor nearer than others."""
     vectors = SOUND.vectors.copy()
@@ -204,6 +209,7 @@ def test_ids_as_texts_are_refused(tmp_path):
     assert "train_set.parquet: expected int in the column 'id', found string" in found["training_data"]
 
 
+@pytest.mark.slow
 def test_texts_of_a_megabyte_and_control_characters(tmp_path):
     """They arrive whole, the long one on the page once, and cannot break out of it."""
     odd = ["x" * 1_000_000, "a\0b", "\x1b[31mred", "\u2028line", "</script><b>"]
@@ -253,6 +259,7 @@ def test_long_text_that_is_everybodys_neighbor_is_not_copied_to_all(tmp_path):
     assert max(map(len, shown)) == 300
 
 
+@pytest.mark.slow
 def test_label_that_xml_cannot_hold_fails_the_export_alone(tmp_path):
     labels = {**SOUND.class_labels, "0": "nul\0"}
     graph = make_graph(tmp_path, changed(SOUND, class_labels=labels))

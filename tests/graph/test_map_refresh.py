@@ -135,12 +135,14 @@ def test_small_changes_add_up(refreshes):
         ("tsne_projection", {"align_to_previous": False}, "align_to_previous is off"),
     ],
 )
+@pytest.mark.slow
 def test_other_settings_start_afresh_and_say_so(refreshes, asset, config, reason):
     metadata = refreshes.run(slice(0, 400), **{asset: {"config": config}})[asset]
     assert metadata["made"] == f"afresh: {reason}"
     assert "rows_known" not in metadata
 
 
+@pytest.mark.slow
 def test_a_fresh_map_does_not_depend_on_the_last_one(refreshes, tmp_path):
     config = {"umap_projection": {"config": {"align_to_previous": False}}}
     other = Refreshes(tmp_path / "other")
@@ -157,6 +159,7 @@ def test_vectors_of_another_width_start_afresh(refreshes):
 
 
 @pytest.mark.parametrize("damage", [b"", b"PAR1 and nothing more PAR1"])
+@pytest.mark.slow
 def test_map_that_cannot_be_read_is_made_afresh(refreshes, damage):
     before = refreshes.map("umap_projection")
     refreshes.file("umap_projection").write_bytes(damage)

@@ -95,6 +95,7 @@ def test_wrong_labels_come_first(validated):
     assert "look_at_first" in metadata_of(result, "validation_report")
 
 
+@pytest.mark.slow
 def test_classes_are_counted_among_all_training_rows_where_the_map_shows_a_sample(tmp_path):
     graph = make_graph(tmp_path, TRAINING)
     write_validation(graph.storage)

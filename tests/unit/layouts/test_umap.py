@@ -66,6 +66,7 @@ def test_classes_that_lie_apart_come_out_apart(apart, optimizer):
 
 
 @both_optimizers
+@pytest.mark.slow
 def test_as_trustworthy_as_umap_learn_with_its_own_neighbor_search(overlapping, optimizer):
     from sklearn.manifold import trustworthiness
     from umap import UMAP

@@ -107,6 +107,7 @@ def test_an_empty_side_makes_everything_new_or_gone(empty):
     assert changed.num_rows == 5
 
 
+@pytest.mark.slow
 def test_a_refreshed_graph_tells_what_is_new_and_newly_suspected(tmp_path):
     everything = make_training_set(n_rows=1000)
     graph = make_graph(tmp_path, take(everything, slice(0, 990)))
@@ -129,6 +130,7 @@ def test_a_refreshed_graph_tells_what_is_new_and_newly_suspected(tmp_path):
     assert str(relabeled) in metadata["newly_suspected"].value
 
 
+@pytest.mark.slow
 def test_a_last_table_that_cannot_be_read_is_replaced(tmp_path):
     graph = make_graph(tmp_path)
     graph.run()
