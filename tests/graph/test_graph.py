@@ -273,6 +273,7 @@ def test_misalignment_is_recorded_as_a_failed_blocking_check(copy_of_finished):
     assert not evaluation.passed
 
 
+@pytest.mark.slow
 def test_misaligned_pair_can_be_published_on_request(copy_of_finished):
     spoil_shuffled(copy_of_finished.storage)
     result = copy_of_finished.run(training_data={"config": {"require_alignment": False}})
@@ -317,6 +318,7 @@ def test_inputs_from_different_upstream_files_are_refused(copy_of_finished):
         ("sampled_train_df", {"samples_per_class": -1}, "samples_per_class"),
     ],
 )
+@pytest.mark.slow
 def test_settings_out_of_range_fail_and_name_the_field(copy_of_finished, asset, config, named):
     before = copy_of_finished.hashes()
     result = copy_of_finished.run(raise_on_error=False, **{asset: {"config": config}})

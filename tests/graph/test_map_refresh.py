@@ -102,6 +102,7 @@ def test_a_few_new_rows_leave_the_others_where_they_are(refreshes):
     assert 0 < metadata["tsne_projection"]["rows_new"] <= 20
 
 
+@pytest.mark.slow
 def test_many_changes_refine_the_maps_and_are_settled_then(refreshes):
     refreshes.run(slice(0, 380), **ALL_ROWS)
     before = {asset: refreshes.map(asset) for asset in MAPS}

@@ -290,6 +290,7 @@ class TestClassMix:
 
 
 @needs_genuine_files
+@pytest.mark.slow
 class TestGenuineRows:
     """A fifth of the genuine rows on a map of the others."""
 
