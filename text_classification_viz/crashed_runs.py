@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from text_classification_viz.resources import is_abandoned, remove_other_locks
+from text_classification_viz.resources import is_abandoned, remove_locks
 
 LOST = (
     "The process of this run is gone: it was killed, or its machine or container restarted. What it had published "
@@ -24,7 +24,7 @@ LOST = (
     description="Reports runs whose process died unnoticed as failed, so that the runs behind them start.",
 )
 def crashed_runs_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Report a run at the second look that finds its lock free: at the first, it may be between two steps.
+    """Report a run at the second look that finds its lock free: at the first, its process may just be ending.
 
     The cursor holds the runs that the last look found so.
     """
@@ -37,7 +37,12 @@ def crashed_runs_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     lost = [run for run_id, run in abandoned.items() if run_id in suspected]
     for run in lost:
         context.instance.report_run_failed(run, message=LOST)
-    remove_other_locks(Path(home), {run.run_id for run in started if run not in lost})
+
+    def is_over(run_id: str) -> bool:
+        run = context.instance.get_run_by_id(run_id)
+        return run is None or run.is_finished
+
+    remove_locks(Path(home), is_over)
     context.update_cursor(json.dumps(sorted(set(abandoned) - {run.run_id for run in lost})))
     if lost:
         return dg.SkipReason(

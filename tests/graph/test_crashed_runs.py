@@ -9,12 +9,12 @@ import pytest
 
 from tests.support.checkout import PROJECT
 from text_classification_viz.crashed_runs import crashed_runs_sensor
-from text_classification_viz.resources.run_locks import FOLDER, is_abandoned
+from text_classification_viz.resources.run_locks import FOLDER, hold_run_lock, is_abandoned
 
 HOLDER = """
 import sys
-from text_classification_viz.resources.run_locks import hold_run_lock
-hold_run_lock(sys.argv[1])
+from text_classification_viz.resources.run_locks import hold
+hold(sys.argv[1])
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -84,8 +84,7 @@ def test_a_killed_process_is_told_at_the_second_look(instance, home):
         living.kill()
 
 
-def test_a_run_between_two_steps_is_left_alone(instance, home):
-    """As under an executor with a process for each step: the lock is free for a moment."""
+def test_a_run_whose_lock_is_taken_again_is_left_alone(instance, home):
     run_id = started_run(instance)
     first = holder_of(run_id)
     first.kill()
@@ -105,8 +104,23 @@ def test_without_a_home_nothing_is_looked_at(instance, monkeypatch):
 
 
 def test_a_home_that_takes_no_lock_is_no_error(tmp_path, monkeypatch):
-    from text_classification_viz.resources.run_locks import hold_run_lock
+    from text_classification_viz.resources.run_locks import hold
 
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "gone"))
-    hold_run_lock("some-run")
+    hold("some-run")
     assert not is_abandoned(tmp_path / "gone", "some-run")
+
+
+@pytest.mark.parametrize(
+    ("executor", "is_held"), [(dg.in_process_executor, True), (dg.multiprocess_executor, False)]
+)
+def test_lock_is_held_only_where_a_run_is_one_process(home, executor, is_held):
+    class Step:
+        run_id = f"run-under-{executor.name}"
+        job_def = dg.GraphDefinition(name="empty").to_job(executor_def=executor)
+
+    class Context:
+        step_context = Step
+
+    hold_run_lock(Context)
+    assert (home / FOLDER / Step.run_id).exists() == is_held

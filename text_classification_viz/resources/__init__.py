@@ -8,7 +8,7 @@ from text_classification_viz.resources.results_io_manager import (
     ResultsIOManager,
     read_result,
 )
-from text_classification_viz.resources.run_locks import is_abandoned, remove_other_locks
+from text_classification_viz.resources.run_locks import is_abandoned, remove_locks
 from text_classification_viz.resources.upstream_io_manager import VALIDATION_KEYS, UpstreamIOManager
 
 __all__ = [
@@ -21,5 +21,5 @@ __all__ = [
     "clear_failures",
     "is_abandoned",
     "read_result",
-    "remove_other_locks",
+    "remove_locks",
 ]

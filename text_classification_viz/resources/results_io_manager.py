@@ -86,7 +86,7 @@ class ResultsIOManager(dg.IOManager):
         """Read a result: an array memory-mapped, a table as the Arrow table or DataFrame that is asked for."""
         name = _name_of(context)
         if context.has_input_name:
-            hold_run_lock(context.step_context.run_id)
+            hold_run_lock(context)
         with clear_failures():
             value, lineage = read_result(self._folder, name)
             if context.has_input_name:  # load_asset_value, outside a step, has none

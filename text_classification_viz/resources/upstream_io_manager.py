@@ -37,7 +37,7 @@ class UpstreamIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         """Read the file of the asset key into its type in `core.upstream`; None of validation files not there."""
         if context.has_input_name:  # load_asset_value, outside a step, has none
-            hold_run_lock(context.step_context.run_id)
+            hold_run_lock(context)
         key = context.asset_key.to_user_string()
         readers: dict[str, Callable[[], Any]] = {
             "train_set": lambda: read_train_set(self.storage),
