@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.synthetic import TrainingSet, make_training_set, write_upstream
 from text_classification_viz.assets.projections import _last_map
-from text_classification_viz.core.maps.stability import RECORD, Fresh
+from text_classification_viz.core.maps.continuation import RECORD, Fresh
 from text_classification_viz.definitions import build_definitions
 from text_classification_viz.storage.publishing.data_root import DataRoot
 

@@ -10,8 +10,8 @@ from tests.support.synthetic import TrainingSet
 from text_classification_viz.core.errors import InputError
 from text_classification_viz.core.inputs.training_data import TrainingData
 from text_classification_viz.core.layouts.umap import umap_layout
+from text_classification_viz.core.maps.continuation import diameter, weighted_medoids
 from text_classification_viz.core.maps.quality import nearest_on_map
-from text_classification_viz.core.maps.stability import diameter, weighted_medoids
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors, find_neighbors_of
 from text_classification_viz.core.new_rows import (
     LabelModel,

@@ -1,8 +1,6 @@
 """A map over time: continued from the last one, measured, and compared with it."""
 
-from text_classification_viz.core.maps.quality import MapQuality, measure_quality, nearest_on_map
-from text_classification_viz.core.maps.row_changes import compare_rows, count_changes, describe_rows, ids_with
-from text_classification_viz.core.maps.stability import (
+from text_classification_viz.core.maps.continuation import (
     PLACING_NOISE,
     Fresh,
     KnownMap,
@@ -14,6 +12,8 @@ from text_classification_viz.core.maps.stability import (
     displacements,
     weighted_medoids,
 )
+from text_classification_viz.core.maps.quality import MapQuality, measure_quality, nearest_on_map
+from text_classification_viz.core.maps.row_changes import compare_rows, count_changes, describe_rows, ids_with
 
 __all__ = [
     "PLACING_NOISE",

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from text_classification_viz.core.maps.stability import diameter
+from text_classification_viz.core.maps.continuation import diameter
 from text_classification_viz.core.tables import ROW_CHANGES, SUSPECTS
 
 CHANGES = ("new", "gone", "relabelled", "moved", "newly suspected", "no longer suspected")

@@ -13,8 +13,7 @@ from tests.support.map_quality import label_purity
 from tests.support.synthetic import make_training_set
 from text_classification_viz.core import tables
 from text_classification_viz.core.layouts.umap import refine_umap, umap_layout
-from text_classification_viz.core.maps.quality import measure_quality
-from text_classification_viz.core.maps.stability import (
+from text_classification_viz.core.maps.continuation import (
     FINGERPRINT_TOLERANCE,
     Fresh,
     KnownMap,
@@ -25,6 +24,7 @@ from text_classification_viz.core.maps.stability import (
     displacements,
     fingerprints,
 )
+from text_classification_viz.core.maps.quality import measure_quality
 from text_classification_viz.core.neighbors import Neighbors, find_neighbors
 
 SETTINGS = {"n_neighbors": 10, "min_dist": 0.1}
