@@ -80,7 +80,7 @@ print(type(umap).__name__, len(umap), type(vectors).__name__, vectors.shape)
 # A writer of as many MiB as it is told, in parts of as many.
 WRITER = """
 import random, sys
-from text_classification_viz.storage import object_store
+from text_classification_viz.storage.publishing import object_store
 from text_classification_viz.storage.publishing import published_file
 object_store.PART = int(sys.argv[3]) << 20
 with published_file(object_store.bucket_and_prefix(sys.argv[1])) as file:
