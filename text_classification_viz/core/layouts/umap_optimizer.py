@@ -84,7 +84,7 @@ def optimize(
     walk = compiled_walk()
     state = np.random.default_rng(seed).integers(1, 2**32, dtype=np.uint32)  # xorshift never leaves 0
     for epochs in np.array_split(np.arange(n_epochs), min(LOG_BLOCKS, n_epochs)):
-        state = walk(
+        next_state = walk(
             axes,
             edges_of,
             graph.tails,
@@ -97,6 +97,7 @@ def optimize(
             epochs[-1] + 1,
             state,
         )
+        state = np.uint32(next_state)  # numba gives an int, for which it would compile a second time
         log.info(f"UMAP: epoch {epochs[-1] + 1} of {n_epochs}")
     return np.column_stack(axes)
 
